@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The network backends that the lab can put under a guest.
+
+  netback      Linux's xen-netback, in dom0's kernel: what everyone runs
+  xen_nic      QEMU's own xen-net-device
+  xen_nic_pg   this project's device, started by xen-nic-pgd
+
+netback and xen_nic_pg are picked up by the toolstack's backend/vif: the
+guest's config is the same.  xen_nic calls its backend "qnic", which xl can't
+ask for; so its guest is created paused and without a vif, and a QEMU attached
+to it by hand makes the vif.
+
+Only one of the first and the last may be active: loaded, xen-netback claims
+every vif.  start() and stop() make changing over in one boot possible.
+"""
+
+RUN_DIR = '/run/xen-nic-pg'
+QEMU = '/lab/bin/qemu-system-x86_64'
+
+
+class Backend:
+    """What all backends share."""
+
+    own_vif = False
+
+    def __init__(self, lab):
+        self.lab = lab
+
+    def start(self):
+        """Make vifs be served by this backend."""
+
+    def stop(self):
+        """End what start() began."""
+
+    def create(self, guest):
+        """Create a guest with its vif."""
+        self.lab.dom0('xl create -q ' + guest.write_config())
+
+    def clean_up(self, guest):
+        """End what create() began beside the guest."""
+
+    def require_program(self, path):
+        """Complain if the payload doesn't have a program."""
+        code, _ = self.lab.machine.try_run('test -x ' + path)
+        if code:
+            raise LookupError('%s was not built when the lab started; build '
+                              'it, or choose another --backend' % path)
+
+
+class Netback(Backend):
+    """Linux's xen-netback."""
+
+    name = 'netback'
+
+    def start(self):
+        self.lab.dom0('modprobe xen-netback')
+
+    def stop(self):
+        self.lab.dom0('modprobe -r xen-netback')
+
+
+class XenNic(Backend):
+    """QEMU's own xen-net-device, one QEMU for each guest."""
+
+    name = 'xen_nic'
+    own_vif = True
+
+    def start(self):
+        self.require_program(QEMU)
+
+    def create(self, guest):
+        config = guest.write_config()
+        self.lab.dom0('xl create -q -p ' + config)
+        domid = guest.domid()
+        tap = 'vif%d.0' % domid
+        self.lab.dom0(
+            'ip tuntap add {tap} mode tap vnet_hdr && '
+            'ip link set {tap} master xenbr0 up && '
+            '(setsid {qemu} -M xenpv -xen-attach -xen-domid {domid} '
+            '-nodefaults -no-user-config -display none -L /usr/share/qemu '
+            '-netdev tap,id=net,ifname={tap},script=no,downscript=no '
+            '-device xen-net-device,netdev=net,mac={mac} '
+            '</dev/null >/run/lab/xen_nic-{domid}.log 2>&1 & '
+            'echo $! >/run/lab/{name}.pid)'.format(
+                tap=tap, qemu=QEMU, domid=domid, mac=guest.mac,
+                name=guest.name))
+        self.lab.wait_for('xenstore-read /local/domain/0/backend/qnic/%d/0/'
+                          'state' % domid)
+        self.lab.dom0('xl unpause ' + guest.name)
+
+    def clean_up(self, guest):
+        # The log's name has the domain's id, which is gone by now.
+        self.lab.dom0(
+            'pid=$(cat /run/lab/{name}.pid) || exit 0; '
+            'tap=$(tr "\\0" "\\n" </proc/$pid/cmdline | '
+            "sed -n 's/.*ifname=\\([^,]*\\).*/\\1/p'); "
+            'kill $pid; while [ -d /proc/$pid ]; do sleep 0.1; done; '
+            'ip link del $tap; rm /run/lab/{name}.pid'.format(
+                name=guest.name))
+
+
+class XenNicPg(Backend):
+    """This project's device, under its daemon."""
+
+    name = 'xen_nic_pg'
+    device_options = ''
+
+    def start(self):
+        self.require_program('/lab/bin/xen-nic-pgd')
+        self.require_program(QEMU)
+        self.lab.dom0('mkdir -p %s && (setsid /lab/bin/xen-nic-pgd '
+                      '--qemu %s --run-dir %s </dev/null '
+                      '>>/run/lab/xen-nic-pgd.log 2>&1 & '
+                      'echo $! >/run/lab/xen-nic-pgd.pid)'
+                      % (RUN_DIR, QEMU, RUN_DIR))
+
+    def stop(self):
+        self.lab.dom0('pid=$(cat /run/lab/xen-nic-pgd.pid); kill $pid; '
+                      'while [ -d /proc/$pid ]; do sleep 0.1; done')
+
+
+BACKENDS = {cls.name: cls for cls in (Netback, XenNic, XenNicPg)}

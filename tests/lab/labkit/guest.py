@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests: unmodified Debian kernels with a ramdisk, started by xl create.
+
+A guest has a number; from it come its addresses (10.0.0.N and fd00::N) and
+its vif's MAC address.  dom0 is 10.0.0.1 and fd00::1, on the bridge xenbr0.
+Which backend serves the vif is the matter of backend.py.
+"""
+
+KINDS = ('pv', 'pvh', 'hvm')
+
+DOM0_ADDRESS = {4: '10.0.0.1', 6: 'fd00::1'}
+BRIDGE = 'xenbr0'
+
+
+class Guest:
+    """One guest, known to xl by its name."""
+
+    def __init__(self, lab, name, kind='pv', number=2, vif='', options='',
+                 extra=''):
+        """Describe a guest; create() starts it.
+
+        @vif: further settings of the vif ("devid=1,rate=…"); None: no vif
+        @options: further lines for the xl config
+        @extra: further words for the kernel's command line
+        """
+        self.lab = lab
+        self.name = name
+        self.kind = kind
+        self.number = number
+        self.vif = vif
+        self.options = options
+        self.extra = extra
+
+    def __enter__(self):
+        self.create()
+        return self
+
+    def __exit__(self, *unused):
+        if self.lab.usable():
+            self.destroy()
+
+    @property
+    def mac(self):
+        """The vif's MAC address."""
+        return '00:16:3e:00:00:%02x' % self.number
+
+    def address(self, version=4):
+        """The guest's IPv4 or IPv6 address."""
+        return ('fd00::%d' if version == 6 else '10.0.0.%d') % self.number
+
+    def vif_spec(self):
+        """What an xl config or xl network-attach says of the vif."""
+        return ','.join(filter(None, ['mac=' + self.mac, 'type=vif',
+                                      'bridge=' + BRIDGE, self.vif]))
+
+    def config(self):
+        """The xl config."""
+        lines = ['name = "%s"' % self.name,
+                 'type = "%s"' % self.kind,
+                 'kernel = "/lab/guest/vmlinuz"',
+                 'ramdisk = "/lab/guest/initrd"',
+                 'extra = "console=hvc0 quiet lab.addr=%d %s"'
+                 % (self.number, self.extra),
+                 'memory = 256',
+                 'vcpus = 1',
+                 'on_crash = "preserve"']
+        if self.vif is not None and not self.lab.backend.own_vif:
+            lines.append('vif = ["%s"]' % self.vif_spec())
+        return '\n'.join(lines) + '\n' + self.options + '\n'
+
+    def write_config(self):
+        """Put the xl config into dom0; return its path there."""
+        path = '/run/lab/%s.cfg' % self.name
+        self.lab.dom0("cat >%s <<'END'\n%s\nEND" % (path, self.config()))
+        return path
+
+    def create(self):
+        """Start the guest, and wait until it takes commands."""
+        self.lab.backend.create(self)
+        if self.kind == 'hvm':
+            self.lab.say('%s: hvm: waiting for the firmware and the kernel'
+                         % self.name)
+        self.run('true', timeout=600)
+
+    def destroy(self):
+        """End the guest at once."""
+        self.lab.machine.try_run('xl destroy ' + self.name)
+        self.lab.backend.clean_up(self)
+
+    def domid(self):
+        """The guest's present domain id."""
+        return int(self.lab.dom0('xl domid ' + self.name))
+
+    def vif_name(self, devid=0):
+        """What dom0 calls the guest's network interface."""
+        return 'vif%d.%d' % (self.domid(), devid)
+
+    def run(self, command, timeout=300):
+        """Run a shell command in the guest; it must succeed."""
+        return self.lab.machine.run(command, timeout, op='guest',
+                                    guest=self.name)
+
+    def try_run(self, command, timeout=300):
+        """Run a shell command in the guest; return exit code and output."""
+        return self.lab.machine.try_run(command, timeout, op='guest',
+                                        guest=self.name)
+
+    def start(self, command, timeout=300):
+        """Start a shell command; return a function that awaits it."""
+        return self.lab.machine.start(command, timeout, op='guest',
+                                      guest=self.name)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a scenario gets: dom0, guests, checks.
+
+A scenario is a Python file in scenarios/ with a function run(lab).  It says
+what dom0 and the guests do and calls lab.check() for what must hold; a
+command that fails, or a guest that doesn't answer, fails the scenario as
+well.  Several scenarios share one boot.  After each the lab checks that
+nothing is left behind; after a failure the machine is booted anew, so that no
+scenario suffers from another.
+"""
+
+import json
+import os
+import sys
+import time
+
+from . import backend as backends
+from . import guest as guests
+from . import machine as machines
+from . import payload
+
+LOG_COMMAND = '''
+for log in /run/lab/*.log /run/xen-nic-pg/*.log; do
+    [ -s "$log" ] && echo "--- $log" && tail -n 40 "$log"
+done
+for log in /var/log/xen/*.log; do
+    [ -s "$log" ] && echo "--- $log" && tail -n 15 "$log"
+done
+for log in /var/log/xen/console/*.log; do
+    [ -s "$log" ] && echo "--- $log" && grep -av '^@lab\\|^[A-Za-z0-9+/=]*$' \\
+        "$log" | tail -n 25
+done
+echo "--- xl list"; xl list
+echo "--- backends in xenstore"
+xenstore-ls /local/domain/0/backend 2>&1 | tail -n 60
+echo "--- links"; ip -br link
+echo "--- dmesg"; dmesg | tail -n 30
+'''
+
+LEFT_COMMAND = '''
+xl list | awk 'NR > 1 && $1 != "Domain-0"'
+ip -o link | grep -oE 'vif[0-9]+\\.[0-9]+[^:@]*'
+for kind in vif qnic; do
+    xenstore-ls -f /local/domain/0/backend/$kind 2>/dev/null |
+        grep -vE "backend/$kind(/[0-9]+)? = "
+done
+true
+'''
+
+
+class CheckFailed(Exception):
+    """A check of a scenario did not hold."""
+
+
+class Lab:
+    """A machine with a backend, and the results so far."""
+
+    def __init__(self, backend_name, out_dir=None, tap=True):
+        self.out_dir = out_dir or os.path.join(payload.BUILD, 'lab')
+        self.machine = None
+        self.backend = backends.BACKENDS[backend_name](self)
+        self.tap = tap
+        self.scenario = None
+        self.results = []
+
+    def say(self, text):
+        """Tell whoever watches what is going on."""
+        print('# ' + text, file=sys.stderr, flush=True)
+
+    def boot(self):
+        """Start the machine and the backend."""
+        self.say('booting Xen')
+        start = time.monotonic()
+        self.machine = machines.Machine(self.out_dir)
+        self.machine.boot()
+        self.say('dom0 is up after %d s' % (time.monotonic() - start))
+        self.backend.start()
+
+    def stop(self):
+        """Switch the machine off."""
+        if self.machine:
+            self.machine.stop()
+            self.machine = None
+
+    def usable(self):
+        """Tell whether dom0 still answers."""
+        return self.machine is not None and self.machine.alive()
+
+    def use_backend(self, name):
+        """Change over to another backend; no guest may be running."""
+        self.backend.stop()
+        self.backend = backends.BACKENDS[name](self)
+        self.backend.start()
+
+    def dom0(self, command, timeout=300):
+        """Run a shell command in dom0; it must succeed."""
+        return self.machine.run(command, timeout)
+
+    def wait_for(self, command, timeout=300):
+        """Repeat a command in dom0 until it succeeds; return its output."""
+        return self.dom0('until %s; do sleep 0.2; done 2>/dev/null'
+                         % command, timeout)
+
+    def guest(self, *args, **options):
+        """Describe a guest; `with lab.guest(…) as g` runs it."""
+        return guests.Guest(self, *args, **options)
+
+    def check(self, holds, what, detail=''):
+        """Record whether something holds; a failure ends the scenario."""
+        self.record(bool(holds), what)
+        if not holds:
+            raise CheckFailed(detail)
+
+    def record(self, holds, what):
+        """Note one result, and print it in TAP."""
+        self.results.append({'scenario': self.scenario, 'check': what,
+                             'backend': self.backend.name, 'ok': holds})
+        if self.tap:
+            print('%s %d - %s: %s' % ('ok' if holds else 'not ok',
+                                      len(self.results), self.scenario, what),
+                  flush=True)
+
+    def show_failure(self, text):
+        """Print what helps to understand a failure."""
+        if text:
+            self.explain(text)
+        if self.usable():
+            self.explain(self.machine.try_run(LOG_COMMAND, 120)[1])
+        else:
+            self.explain('the machine ended; its console:')
+        self.explain('\n'.join(
+            self.machine.read_console().splitlines()[-40:]))
+
+    def explain(self, text):
+        """Print text as TAP diagnostics."""
+        for line in str(text).splitlines():
+            print('#   ' + line, flush=True)
+
+    def find_leftovers(self):
+        """Return what guests have left behind, once it had time to go."""
+        left = ''
+        for _ in range(100):
+            left = self.dom0(LEFT_COMMAND)
+            if not left:
+                break
+            time.sleep(0.5)
+        return left
+
+    def play(self, scenario):
+        """Run one scenario; return whether all went well."""
+        self.scenario = scenario.name
+        start = time.monotonic()
+        self.say('%s: %s' % (scenario.name, scenario.title))
+        try:
+            if not self.usable():
+                self.boot()
+            scenario.run(self)
+            left = self.find_leftovers()
+            self.check(not left, 'nothing is left behind', left)
+        except CheckFailed as failure:
+            self.show_failure(failure)
+            return False
+        except (machines.CommandError, machines.MachineError,
+                LookupError) as failure:
+            self.record(False, 'everything could be carried out')
+            self.explain(failure)
+            if self.machine:
+                self.show_failure('')
+            return False
+        finally:
+            self.say('%s: %d s' % (scenario.name, time.monotonic() - start))
+        return True
+
+    def write_results(self, path):
+        """Write all results as JSON."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as out:
+            json.dump(self.results, out, indent=2)
+            out.write('\n')

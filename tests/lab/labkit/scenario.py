@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Find the scenarios and run them.
+
+A scenario's name is its file's name, its title the first line of its
+docstring.  BACKENDS, if it has that, names the backends that it makes sense
+for; with another one it is skipped.
+"""
+
+import glob
+import importlib.util
+import os
+
+from . import lab as labs
+from . import payload
+
+FOLDER = os.path.join(payload.LAB, 'scenarios')
+
+
+class Scenario:
+    """One scenario file."""
+
+    def __init__(self, name):
+        path = os.path.join(FOLDER, name + '.py')
+        spec = importlib.util.spec_from_file_location('scenario_' + name,
+                                                      path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        self.name = name
+        self.title = module.__doc__.splitlines()[0]
+        self.run = module.run
+        self.backends = getattr(module, 'BACKENDS', None)
+
+    def suits(self, backend):
+        """Tell whether the scenario makes sense for a backend."""
+        return self.backends is None or backend in self.backends
+
+
+def find_names():
+    """Return the names of all scenarios."""
+    return sorted(os.path.basename(path)[:-3]
+                  for path in glob.glob(FOLDER + '/*.py'))
+
+
+def run_scenarios(names, backend):
+    """Run scenarios, printing TAP; return whether all went well."""
+    lab = labs.Lab(backend)
+    good = True
+    try:
+        for scenario in map(Scenario, names or find_names()):
+            if not scenario.suits(backend):
+                lab.scenario = scenario.name
+                lab.record(True, 'not for %s # SKIP' % backend)
+            elif not lab.play(scenario):
+                good = False
+                lab.stop()
+    finally:
+        lab.stop()
+    lab.write_results(lab.out_dir + '/results.json')
+    print('1..%d' % len(lab.results))
+    failed = sum(not result['ok'] for result in lab.results)
+    print('lab: %d passed, %d failed' % (len(lab.results) - failed, failed),
+          flush=True)
+    return good
