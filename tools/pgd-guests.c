@@ -326,13 +326,23 @@ static bool leave_alone(Guest *guest)
     return why != NULL;
 }
 
-static void start_qemu(Guest *guest)
+static bool try_start(Guest *guest)
 {
     Guests *guests = guest->guests;
 
-    if (!store_claim_device_model(guests->store, guest->domid) ||
-        !qemu_start(&guests->config->qemu, guest->domid, &guest->qemu)) {
+    if (!store_claim_device_model(guests->store, guest->domid)) {
+        return false;
+    }
+    if (!qemu_start(&guests->config->qemu, guest->domid, &guest->qemu)) {
         store_release_device_model(guests->store, guest->domid);
+        return false;
+    }
+    return true;
+}
+
+static void start_qemu(Guest *guest)
+{
+    if (!try_start(guest)) {
         close_vifs(guest, false, "xen-nic-pgd could not start a QEMU");
         return;
     }

@@ -7,7 +7,8 @@ tree of nodes, transactions and watches, in a thread of the test itself, so
 that a test can also read and write nodes directly, as the toolstack would.
 
 What is simplified: everybody is dom0 (paths that don't start with / are below
-/local/domain/0) and may do everything, and a transaction fails whenever
+/local/domain/0) and may do everything but write below the nodes that a test
+has listed in Xenstore.read_only, and a transaction fails whenever
 anything at all has been written since it began. The latter is allowed, and
 is the harder case for a client.
 """
@@ -179,6 +180,8 @@ class Client:
             return tree.read(path)
         if kind == DIRECTORY:
             return b"".join(n.encode() + b"\0" for n in tree.list(path))
+        if any(path.startswith(absolute(p)) for p in self.store.read_only):
+            raise XenstoreError("EACCES")
         if kind == WRITE:
             tree.write(path, payload.split(b"\0", 1)[1])
         elif kind == MKDIR:
@@ -200,6 +203,7 @@ class Xenstore:
         self.generation = 0
         self.transactions = 0
         self.watches = []
+        self.read_only = []
         self.clients = []
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.bind(path)
