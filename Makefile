@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What a person types.  Each target installs by apt what it lacks, says what it
+# does and how long each step took, and does nothing that is done already.
+# The work is in scripts/ and in the meson.build files.
+
+BUILD := build
+STEP := scripts/step
+DEPS := scripts/install-deps
+LAB := tests/lab/lab
+
+.DEFAULT_GOAL := help
+.PHONY: help demo check check-unit check-lab qemu tools lab-image lab-shell \
+        bench-lab patches docs clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | \
+	    column -t -s '#'
+
+demo: lab-image ## a Linux guest's traffic through xen-nic-pg on a real Xen
+	@$(LAB) demo
+
+check: ## all tests; the last line counts them
+	@scripts/check $(BUILD)
+
+check-unit: ## the tests that need no Xen
+	@scripts/check $(BUILD) style docs patches unit tools
+
+check-lab: lab-image ## the scenarios on a real Xen
+	@$(LAB) run
+
+qemu: ## QEMU with our device: build/qemu/qemu-system-x86_64
+	@$(DEPS) qemu
+	@scripts/qemu-build $(BUILD)
+
+tools: ## xen-nic-pgd and the lab's programs
+	@$(DEPS) meson
+	@scripts/meson-build $(BUILD)
+
+lab-image: qemu tools ## the lab's disk image, from Debian packages
+	@$(DEPS) lab
+	@$(STEP) 'lab: image' $(LAB) image
+
+lab-shell: lab-image ## a prompt in dom0
+	@$(LAB) shell
+
+bench-lab: lab-image ## the figures: kernel netback, QEMU's xen_nic and ours
+	@$(LAB) bench
+
+patches: ## our tree as a patch series for QEMU, in build/patches
+	@$(DEPS) fetch patches
+	@scripts/qemu-fetch $(BUILD)
+	@$(STEP) 'patches: write them' scripts/make-patches $(BUILD)
+
+docs: ## the manual as HTML, in build/docs
+	@$(DEPS) docs
+	@$(STEP) 'docs: build them' sphinx-build -q -W --keep-going -b html \
+	    -d $(BUILD)/docs.doctrees docs $(BUILD)/docs
+
+clean: ## remove build/, but for what was downloaded and unpacked
+	@$(STEP) 'remove build products' find $(BUILD) -mindepth 1 -maxdepth 1 \
+	    ! -name qemu-pristine ! -name qemu-meson -exec rm -rf {} +
