@@ -52,10 +52,9 @@ patches: ## our tree as a patch series for QEMU, in build/patches
 	@scripts/qemu-fetch $(BUILD)
 	@$(STEP) 'patches: write them' scripts/make-patches $(BUILD)
 
-docs: ## the manual as HTML, in build/docs
-	@$(DEPS) docs
-	@$(STEP) 'docs: build them' sphinx-build -q -W --keep-going -b html \
-	    -d $(BUILD)/docs.doctrees docs $(BUILD)/docs
+docs: ## the manual as HTML, in build/meson/docs/html
+	@$(DEPS) meson
+	@scripts/meson-build $(BUILD) docs/html
 
 clean: ## remove build/, but for what was downloaded and unpacked
 	@$(STEP) 'remove build products' find $(BUILD) -mindepth 1 -maxdepth 1 \
