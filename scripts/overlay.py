@@ -128,10 +128,8 @@ def add_device_events(text, _name, _files):
 def read_test_sources():
     """Map each unit test's name to what it links."""
     table = {}
-    path = os.path.join(TOP, TEST_SOURCES)
-    if not os.path.exists(path):
-        return table
-    for number, line in enumerate(read_file(path).splitlines(), 1):
+    text = read_file(os.path.join(TOP, TEST_SOURCES))
+    for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.startswith('#'):
             name, colon, sources = line.partition(':')
             if not colon:
