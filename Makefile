@@ -24,7 +24,7 @@ check: ## all tests; the last line counts them
 	@scripts/check $(BUILD)
 
 check-unit: ## the tests that need no Xen
-	@scripts/check $(BUILD) style docs patches unit tools
+	@scripts/check $(BUILD) style docs patches unit device tools
 
 check-lab: lab-image ## the scenarios on a real Xen
 	@$(LAB) run
