@@ -14,14 +14,15 @@ Only one of the first and the last may be active: loaded, xen-netback claims
 every vif.  start() and stop() make changing over in one boot possible.
 """
 
-RUN_DIR = '/run/xen-nic-pg'
+LOG_DIR = '/run/lab/qemu'
 QEMU = '/lab/bin/qemu-system-x86_64'
 
 
 class Backend:
     """What all backends share."""
 
-    own_vif = False
+    own_vif = False             # makes vifs without xl
+    device_model_arguments = ()  # what makes an HVM guest's QEMU the backend
 
     def __init__(self, lab):
         self.lab = lab
@@ -103,16 +104,14 @@ class XenNicPg(Backend):
     """This project's device, under its daemon."""
 
     name = 'xen_nic_pg'
-    device_options = ''
+    device_model_arguments = ('-device', 'xen-nic-pg,id=pg')
 
     def start(self):
         self.require_program('/lab/bin/xen-nic-pgd')
         self.require_program(QEMU)
-        self.lab.dom0('mkdir -p %s && (setsid /lab/bin/xen-nic-pgd '
-                      '--qemu %s --run-dir %s </dev/null '
-                      '>>/run/lab/xen-nic-pgd.log 2>&1 & '
-                      'echo $! >/run/lab/xen-nic-pgd.pid)'
-                      % (RUN_DIR, QEMU, RUN_DIR))
+        self.lab.dom0(
+            'xen-nic-pgd --daemonize --pidfile /run/lab/xen-nic-pgd.pid '
+            '--log-dir %s --qemu %s' % (LOG_DIR, QEMU))
 
     def stop(self):
         self.lab.dom0('pid=$(cat /run/lab/xen-nic-pgd.pid); kill $pid; '

@@ -10,6 +10,7 @@ KINDS = ('pv', 'pvh', 'hvm')
 
 DOM0_ADDRESS = {4: '10.0.0.1', 6: 'fd00::1'}
 BRIDGE = 'xenbr0'
+DEVICE_MODEL = '/lab/bin/qemu-system-x86_64'
 
 
 class Guest:
@@ -64,9 +65,24 @@ class Guest:
                  'memory = 256',
                  'vcpus = 1',
                  'on_crash = "preserve"']
+        if self.kind == 'hvm':
+            lines += self.device_model_config()
         if self.vif is not None and not self.lab.backend.own_vif:
             lines.append('vif = ["%s"]' % self.vif_spec())
         return '\n'.join(lines) + '\n' + self.options + '\n'
+
+    def device_model_config(self):
+        """The lines of an HVM guest's config that are about its QEMU.
+
+        Firmware that QEMU loads comes from Debian's packages.
+        """
+        arguments = ['-L', '/usr/share/qemu', '-L', '/usr/share/seabios']
+        arguments += self.lab.backend.device_model_arguments
+        return ['vga = "none"', 'vnc = 0',
+                'device_model_version = "qemu-xen"',
+                'device_model_override = "%s"' % DEVICE_MODEL,
+                'device_model_args_hvm = [%s]'
+                % ', '.join('"%s"' % word for word in arguments)]
 
     def write_config(self):
         """Put the xl config into dom0; return its path there."""

@@ -279,27 +279,31 @@ def write_settings(tree):
 
 def find_libraries(tree, programs):
     """Return the shared libraries that @programs load, relative to @tree."""
-    folders = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu', 'lib64']
+    folders = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu']
     found, todo = [], list(programs)
     while todo:
         listing = run('readelf', '-d', '-l', os.path.join(tree, todo.pop()))
         for line in listing.splitlines():
             if 'NEEDED' in line:
-                name = line.split('[')[1].rstrip(']\n ')
-            elif 'program interpreter' in line:
-                name = os.path.basename(line.split(': ')[1].rstrip(']\n '))
+                path = find_library(tree, folders,
+                                    line.split('[')[1].rstrip(']'))
+            elif 'program interpreter: ' in line:
+                path = line.split(': ')[1].strip('/]')
             else:
                 continue
-            for folder in folders:
-                path = os.path.join(folder, name)
-                if os.path.exists(os.path.join(tree, path)):
-                    break
-            else:
-                raise ImageError('no package of the image has ' + name)
             if path not in found:
                 found.append(path)
                 todo.append(path)
     return found
+
+
+def find_library(tree, folders, name):
+    """Return where a shared library is, relative to @tree."""
+    for folder in folders:
+        path = os.path.join(folder, name)
+        if os.path.exists(os.path.join(tree, path)):
+            return path
+    raise ImageError('no package of the image has ' + name)
 
 
 def write_dom0_initrd(tree, path):

@@ -20,7 +20,7 @@ from . import machine as machines
 from . import payload
 
 LOG_COMMAND = '''
-for log in /run/lab/*.log /run/xen-nic-pg/*.log; do
+for log in /run/lab/*.log /run/lab/qemu/*.log /run/xen-nic-pg/*.log; do
     [ -s "$log" ] && echo "--- $log" && tail -n 40 "$log"
 done
 for log in /var/log/xen/*.log; do

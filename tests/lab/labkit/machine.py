@@ -32,7 +32,7 @@ from . import image, payload
 BOOT_TIMEOUT = 300
 COMMAND_TIMEOUT = 300
 
-XEN_OPTIONS = ('console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all '
+XEN_OPTIONS = ('console=com1 com1=115200,8n1 loglvl=info guest_loglvl=warning '
                'dom0_mem=1024M,max:1024M')
 LINUX_OPTIONS = 'root=/dev/vda console=hvc0 loglevel=5'
 
