@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Persistent grant mappings of one peer domain
+ *
+ * See hw/xen/xen-grant-cache.c for how it works.
+ */
+
+#ifndef HW_XEN_GRANT_CACHE_H
+#define HW_XEN_GRANT_CACHE_H
+
+#include "hw/xen/xen_backend_ops.h"
+
+typedef struct XenGrantCache XenGrantCache;
+typedef struct XenGrantMapping XenGrantMapping;
+
+/**
+ * XenGrant: one granted page that stays mapped
+ * @addr: where the page is mapped
+ * @ref: the peer's grant reference
+ * @busy: a user has got it and hasn't put it back
+ * @mapping: what it was mapped as a part of
+ */
+typedef struct XenGrant {
+    void *addr;
+    uint32_t ref;
+    bool busy;
+    XenGrantMapping *mapping;
+} XenGrant;
+
+/**
+ * XenGrantCacheStats: what the cache did
+ * @hits: lookups that found the page mapped and free
+ * @first: references that were mapped when they were first seen
+ * @busy: lookups that failed since the page was in use already
+ * @full: references that weren't mapped for want of room
+ * @map_failed: references that couldn't be mapped
+ * @evicted: pages that were unmapped to make room
+ * @map_calls: calls that asked the hypervisor to map
+ */
+typedef struct XenGrantCacheStats {
+    uint64_t hits;
+    uint64_t first;
+    uint64_t busy;
+    uint64_t full;
+    uint64_t map_failed;
+    uint64_t evicted;
+    uint64_t map_calls;
+} XenGrantCacheStats;
+
+/**
+ * xen_grant_cache_new:
+ * @xgt: the handle to map with; stays the caller's, who closes it after
+ *       xen_grant_cache_free()
+ * @domid: the peer domain
+ * @max_pages: how many pages may be mapped at a time, above 0
+ * @prot: PROT_READ, or PROT_READ | PROT_WRITE
+ *
+ * Returns: an empty cache.
+ */
+XenGrantCache *xen_grant_cache_new(xengnttab_handle *xgt, uint32_t domid,
+                                   unsigned int max_pages, int prot);
+
+/**
+ * xen_grant_cache_free: unmap all and free the cache
+ * @cache: the cache, or NULL; no page of it may be busy
+ */
+void xen_grant_cache_free(XenGrantCache *cache);
+
+/**
+ * xen_grant_cache_get: look a reference up and take its page into use
+ * @cache: the cache
+ * @ref: the peer's grant reference
+ *
+ * Returns: the page, busy until xen_grant_cache_put(); NULL if the reference
+ * isn't mapped or its page is busy already.
+ */
+XenGrant *xen_grant_cache_get(XenGrantCache *cache, uint32_t ref);
+
+/**
+ * xen_grant_cache_put: give a page back
+ * @cache: the cache
+ * @grant: what xen_grant_cache_get() returned
+ */
+void xen_grant_cache_put(XenGrantCache *cache, XenGrant *grant);
+
+/**
+ * xen_grant_cache_insert: map references for later
+ * @cache: the cache
+ * @refs: references that xen_grant_cache_get() didn't find; those that are
+ *        busy, or named twice, may be among them
+ * @nr_refs: how many, at most XEN_GRANT_CACHE_MAX_INSERT
+ *
+ * All that there's room for are mapped by one call.  A reference that can't
+ * be mapped, or finds no room, is counted and left out: it isn't an error,
+ * since the caller serves it by copying.
+ */
+void xen_grant_cache_insert(XenGrantCache *cache, const uint32_t *refs,
+                            unsigned int nr_refs);
+
+#define XEN_GRANT_CACHE_MAX_INSERT 256
+
+/**
+ * xen_grant_cache_flush: unmap all
+ * @cache: the cache; no page of it may be busy
+ */
+void xen_grant_cache_flush(XenGrantCache *cache);
+
+/**
+ * xen_grant_cache_mapped:
+ * @cache: the cache, or NULL
+ *
+ * Returns: how many pages are mapped now.
+ */
+unsigned int xen_grant_cache_mapped(const XenGrantCache *cache);
+
+/**
+ * xen_grant_cache_stats:
+ * @cache: the cache
+ *
+ * Returns: its counters, which live as long as the cache.
+ */
+const XenGrantCacheStats *xen_grant_cache_stats(const XenGrantCache *cache);
+
+#endif /* HW_XEN_GRANT_CACHE_H */
