@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bursts of reads from, or writes to, a peer's granted pages
+ *
+ * See hw/xen/xen-grant-io.c for how it works.
+ */
+
+#ifndef HW_XEN_GRANT_IO_H
+#define HW_XEN_GRANT_IO_H
+
+#include "hw/xen/xen-grant-cache.h"
+
+typedef struct XenGrantIO XenGrantIO;
+
+/**
+ * XenGrantSegment: part of one granted page
+ * @data: where its bytes are, or are to be put: in the peer's page itself, or
+ *        in private memory that is copied from or to the page
+ * @grant: the mapped page, NULL if the bytes are copied
+ * @failed: the copy failed, as the reference is bad
+ */
+typedef struct XenGrantSegment {
+    void *data;
+    XenGrant *grant;
+    bool failed;
+} XenGrantSegment;
+
+/**
+ * XenGrantIOStats: what was copied
+ * @copies: segments copied by the hypervisor
+ * @copy_calls: calls that did it
+ */
+typedef struct XenGrantIOStats {
+    uint64_t copies;
+    uint64_t copy_calls;
+} XenGrantIOStats;
+
+/**
+ * xen_grant_io_new:
+ * @xgt: the handle to copy with; stays the caller's
+ * @domid: the peer domain
+ * @to_domain: true to write to the peer's pages, false to read from them
+ * @cache: mappings to use and to add to, or NULL to copy always; stays the
+ *         caller's
+ * @max_segments: the longest burst, at most XEN_GRANT_CACHE_MAX_INSERT
+ *
+ * Returns: a burst without segments.
+ */
+XenGrantIO *xen_grant_io_new(xengnttab_handle *xgt, uint32_t domid,
+                             bool to_domain, XenGrantCache *cache,
+                             unsigned int max_segments);
+
+/**
+ * xen_grant_io_free: give back what the burst holds and free it
+ * @io: the burst, or NULL
+ */
+void xen_grant_io_free(XenGrantIO *io);
+
+/**
+ * xen_grant_io_room:
+ * @io: the burst
+ *
+ * Returns: how many segments may still be added.
+ */
+unsigned int xen_grant_io_room(const XenGrantIO *io);
+
+/**
+ * xen_grant_io_add: add a segment to the burst
+ * @io: the burst, with room
+ * @ref: the peer's grant reference
+ * @offset: where in the page the segment begins, in bytes
+ * @len: its length in bytes; @offset + @len must not exceed the page
+ *
+ * When writing, the caller fills the segment's data before
+ * xen_grant_io_submit(); when reading, it finds the data after that.
+ *
+ * Returns: the segment, valid until xen_grant_io_reset().
+ */
+XenGrantSegment *xen_grant_io_add(XenGrantIO *io, uint32_t ref,
+                                  unsigned int offset, unsigned int len);
+
+/**
+ * xen_grant_io_submit: copy what isn't mapped, by one call, and map what may
+ *                      stay mapped, by another
+ * @io: the burst
+ *
+ * Segments whose reference is bad have failed set afterwards.
+ */
+void xen_grant_io_submit(XenGrantIO *io);
+
+/**
+ * xen_grant_io_reset: end the burst and begin the next
+ * @io: the burst
+ *
+ * Its segments, and what they point to, are no longer the caller's.
+ */
+void xen_grant_io_reset(XenGrantIO *io);
+
+/**
+ * xen_grant_io_stats:
+ * @io: the burst
+ *
+ * Returns: its counters, which live as long as it does.
+ */
+const XenGrantIOStats *xen_grant_io_stats(const XenGrantIO *io);
+
+#endif /* HW_XEN_GRANT_IO_H */
