@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where a queue's frames go to and come from
+ *
+ * A port is what a queue sees of the host's side of the network.  The netdev
+ * port (xen_nic_pg_netdev.c) reaches any QEMU -netdev, from the main loop.
+ *
+ * Towards the host the queue calls the port: send() takes as many frames of a
+ * burst as there's room for, and if it can't take all, the port calls
+ * xen_nic_pg_tx_wake() when it can again.  Towards the guest the port calls
+ * xen_nic_pg_rx_receive(), which takes a frame or leaves it with the port,
+ * and in that case wake() tells the port to try again.
+ */
+
+#ifndef HW_NET_XEN_NIC_PG_PORT_H
+#define HW_NET_XEN_NIC_PG_PORT_H
+
+#include "standard-headers/linux/virtio_net.h"
+#include "xen_nic_pg_stats.h"
+
+typedef struct XenNicPgPort XenNicPgPort;
+typedef struct XenNicPgQueue XenNicPgQueue;
+
+/**
+ * XenNicPgPacket: a frame on its way to a port
+ * @vnet: what is left to do to the frame, for ports with offloads
+ * @iov: room for the port's own use, followed by the frame's bytes
+ * @nr_iov: how many of @iov there are, the port's included
+ * @size: length of the frame in bytes
+ * @drop: set by the port: why the frame was dropped, or NONE
+ */
+typedef struct XenNicPgPacket {
+    struct virtio_net_hdr vnet;
+    struct iovec *iov;
+    unsigned int nr_iov;
+    size_t size;
+    XenNicPgDrop drop;
+} XenNicPgPacket;
+
+/**
+ * XenNicPgBytes: a frame that comes from a port
+ * @iov: memory that holds it
+ * @nr_iov: how many iovecs
+ * @offset: where in that memory the frame begins
+ * @size: its length in bytes; it goes to the memory's end
+ */
+typedef struct XenNicPgBytes {
+    const struct iovec *iov;
+    unsigned int nr_iov;
+    size_t offset;
+    size_t size;
+} XenNicPgBytes;
+
+/**
+ * XenNicPgOffloads: what the guest takes in frames that it receives
+ * @csum4: blank TCP and UDP checksums over IPv4
+ * @csum6: the same over IPv6
+ * @gso4: TCP over IPv4 to be segmented later
+ * @gso6: the same over IPv6
+ */
+typedef struct XenNicPgOffloads {
+    bool csum4;
+    bool csum6;
+    bool gso4;
+    bool gso6;
+} XenNicPgOffloads;
+
+/**
+ * XenNicPgPortOps: what each kind of port does
+ * @send: send @nr packets, in order; the caller's memory isn't used once it
+ *        returns.  Returns how many were taken: sent or, with drop set,
+ *        dropped.  If fewer than @nr, the rest is to be sent again after
+ *        xen_nic_pg_tx_wake().
+ * @wake: the queue has room for the frame that it left with the port
+ * @set_offloads: what the guest takes from now on; NULL: nothing
+ */
+typedef struct XenNicPgPortOps {
+    unsigned int (*send)(XenNicPgPort *port, XenNicPgPacket *packets,
+                         unsigned int nr);
+    void (*wake)(XenNicPgPort *port);
+    void (*set_offloads)(XenNicPgPort *port, const XenNicPgOffloads *guest);
+} XenNicPgPortOps;
+
+/**
+ * XenNicPgPort: the part that all kinds share
+ * @ops: what it does
+ * @queue: whose port it is
+ * @offloads: it takes blank checksums and frames to be segmented
+ */
+struct XenNicPgPort {
+    const XenNicPgPortOps *ops;
+    XenNicPgQueue *queue;
+    bool offloads;
+};
+
+#endif /* HW_NET_XEN_NIC_PG_PORT_H */

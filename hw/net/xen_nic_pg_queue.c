@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One queue of a vif: a pair of rings and what serves it
+ *
+ * A queue has a transmit half (xen_nic_pg_tx.c), a receive half
+ * (xen_nic_pg_rx.c) and a port (xen_nic_pg_port.h).  This file holds them
+ * together: it maps the rings, binds the event channel and hands its events
+ * to both halves.
+ *
+ * It lives as long as the vif; between start and stop it is connected to a
+ * frontend.  It has its own gnttab and evtchn handles and its own AioContext,
+ * and is touched from there alone, so that queues don't share anything.
+ *
+ * Stopping is done in one order: no more events, let go of what the bursts
+ * hold, unmap the persistent pages, unmap the rings, close the handles.  Only
+ * then the device tells xenbus.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "trace.h"
+#include "xen_nic_pg_queue.h"
+
+/* Both rings */
+#define RING_PAGES 2
+
+/*
+ * Events
+ */
+
+static void on_event(void *opaque)
+{
+    XenNicPgQueue *queue = opaque;
+    int port = qemu_xen_evtchn_pending(queue->xeh);
+
+    if (port != queue->local_port) {
+        return;
+    }
+    qemu_xen_evtchn_unmask(queue->xeh, port);
+    xen_nic_pg_rx_run(queue);
+    if (queue->running) {
+        xen_nic_pg_tx_run(queue);
+    }
+}
+
+static void on_tx_bh(void *opaque)
+{
+    XenNicPgQueue *queue = opaque;
+
+    if (queue->running) {
+        xen_nic_pg_tx_run(queue);
+    }
+}
+
+static void on_rx_bh(void *opaque)
+{
+    XenNicPgQueue *queue = opaque;
+
+    if (queue->running) {
+        xen_nic_pg_rx_run(queue);
+    }
+}
+
+static void set_event_handler(XenNicPgQueue *queue, IOHandler *handler)
+{
+    aio_set_fd_handler(queue->ctx, qemu_xen_evtchn_fd(queue->xeh), handler,
+                       NULL, NULL, NULL, queue);
+}
+
+void xen_nic_pg_queue_notify(XenNicPgQueue *queue, bool wanted,
+                             XenNicPgCounters *counters)
+{
+    if (wanted) {
+        counters->notifications_sent++;
+        qemu_xen_evtchn_notify(queue->xeh, queue->local_port);
+    } else {
+        counters->notifications_saved++;
+    }
+}
+
+void xen_nic_pg_queue_report_fault(XenNicPgQueue *queue, const char *reason)
+{
+    if (!queue->running) {
+        return;
+    }
+    queue->running = false;
+    set_event_handler(queue, NULL);
+    trace_xen_nic_pg_queue_fault(queue, reason);
+    queue->fault(queue->opaque, reason);
+}
+
+/*
+ * Start
+ */
+
+static void *map_ring(XenNicPgQueue *queue, uint32_t ref, const char *name,
+                      Error **errp)
+{
+    void *ring = qemu_xen_gnttab_map_refs(queue->xgt, 1, queue->config.domid,
+                                          &ref, PROT_READ | PROT_WRITE);
+
+    if (!ring) {
+        error_setg_errno(errp, errno, "cannot map %s %u", name, ref);
+    }
+    return ring;
+}
+
+static void unmap_ring(XenNicPgQueue *queue, void *ring, uint32_t ref)
+{
+    if (ring) {
+        qemu_xen_gnttab_unmap(queue->xgt, ring, &ref, 1);
+    }
+}
+
+static bool map_rings(XenNicPgQueue *queue, Error **errp)
+{
+    const XenNicPgQueueConfig *config = &queue->config;
+
+    queue->xgt = qemu_xen_gnttab_open();
+    if (!queue->xgt) {
+        error_setg_errno(errp, errno, "cannot open the grant table device");
+        return false;
+    }
+    /* Older gntdev drivers want to know; newer ones have no such limit. */
+    qemu_xen_gnttab_set_max_grants(queue->xgt,
+                                   RING_PAGES + 2 * config->max_grants);
+
+    queue->tx_sring = map_ring(queue, config->tx_ring_ref, "tx-ring-ref",
+                               errp);
+    if (!queue->tx_sring) {
+        return false;
+    }
+    queue->rx_sring = map_ring(queue, config->rx_ring_ref, "rx-ring-ref",
+                               errp);
+    return queue->rx_sring;
+}
+
+static void unmap_rings(XenNicPgQueue *queue)
+{
+    if (!queue->xgt) {
+        return;
+    }
+    unmap_ring(queue, queue->tx_sring, queue->config.tx_ring_ref);
+    unmap_ring(queue, queue->rx_sring, queue->config.rx_ring_ref);
+    queue->tx_sring = NULL;
+    queue->rx_sring = NULL;
+    qemu_xen_gnttab_close(queue->xgt);
+    queue->xgt = NULL;
+}
+
+static bool bind_event_channel(XenNicPgQueue *queue, Error **errp)
+{
+    const XenNicPgQueueConfig *config = &queue->config;
+
+    queue->xeh = qemu_xen_evtchn_open();
+    if (!queue->xeh) {
+        error_setg_errno(errp, errno, "cannot open the event channel device");
+        return false;
+    }
+    qemu_set_cloexec(qemu_xen_evtchn_fd(queue->xeh));
+
+    queue->local_port = qemu_xen_evtchn_bind_interdomain(
+        queue->xeh, config->domid, config->event_channel);
+    if (queue->local_port < 0) {
+        error_setg_errno(errp, errno, "cannot bind event-channel %u",
+                         config->event_channel);
+        return false;
+    }
+    return true;
+}
+
+static void unbind_event_channel(XenNicPgQueue *queue)
+{
+    if (!queue->xeh) {
+        return;
+    }
+    if (queue->local_port >= 0) {
+        set_event_handler(queue, NULL);
+        qemu_xen_evtchn_unbind(queue->xeh, queue->local_port);
+    }
+    queue->local_port = -1;
+    qemu_xen_evtchn_close(queue->xeh);
+    queue->xeh = NULL;
+}
+
+/* Leave nothing of the frontend behind, however far the start got. */
+static void release(XenNicPgQueue *queue)
+{
+    unbind_event_channel(queue);
+    xen_nic_pg_tx_stop(queue);
+    xen_nic_pg_rx_stop(queue);
+    unmap_rings(queue);
+}
+
+bool xen_nic_pg_queue_start(XenNicPgQueue *queue,
+                            const XenNicPgQueueConfig *config, Error **errp)
+{
+    g_assert(!queue->started);
+    queue->config = *config;
+
+    if (!map_rings(queue, errp) || !bind_event_channel(queue, errp) ||
+        !xen_nic_pg_tx_start(queue, errp) ||
+        !xen_nic_pg_rx_start(queue, errp)) {
+        release(queue);
+        return false;
+    }
+    queue->port->ops->set_offloads(queue->port, &queue->config.offloads);
+    queue->started = true;
+    queue->running = true;
+    set_event_handler(queue, on_event);
+    trace_xen_nic_pg_queue_start(queue, config->domid, config->max_grants);
+
+    /* What came before we listened, and frames left with the port. */
+    qemu_bh_schedule(queue->tx.bh);
+    queue->port->ops->wake(queue->port);
+    return true;
+}
+
+/*
+ * Stop
+ */
+
+static void add_grant_counters(XenNicPgGrantCounters *sum,
+                               const XenGrantCache *cache,
+                               const XenGrantIO *io)
+{
+    if (io) {
+        const XenGrantIOStats *copied = xen_grant_io_stats(io);
+
+        sum->copies += copied->copies;
+        sum->copy_calls += copied->copy_calls;
+    }
+    if (cache) {
+        const XenGrantCacheStats *mapped = xen_grant_cache_stats(cache);
+
+        sum->persistent_hits += mapped->hits;
+        sum->map_calls += mapped->map_calls;
+        sum->evicted += mapped->evicted;
+        sum->fallback_first += mapped->first;
+        sum->fallback_busy += mapped->busy;
+        sum->fallback_full += mapped->full;
+        sum->fallback_map_failed += mapped->map_failed;
+    }
+}
+
+void xen_nic_pg_queue_stop(XenNicPgQueue *queue)
+{
+    if (!queue->started) {
+        return;
+    }
+    queue->started = false;
+    queue->running = false;
+    queue->port->ops->set_offloads(queue->port, NULL);
+    add_grant_counters(&queue->tx.past_grants, queue->tx.cache, queue->tx.io);
+    add_grant_counters(&queue->rx.past_grants, queue->rx.cache, queue->rx.io);
+    release(queue);
+    trace_xen_nic_pg_queue_stop(queue);
+}
+
+/*
+ * Counters
+ */
+
+static XenNicPgGrantCounters grant_counters(const XenNicPgQueue *queue,
+                                            const XenNicPgGrantCounters *past,
+                                            const XenGrantCache *cache,
+                                            const XenGrantIO *io)
+{
+    XenNicPgGrantCounters now = *past;
+
+    add_grant_counters(&now, cache, io);
+    now.mapped = xen_grant_cache_mapped(cache);
+    now.mapped_max = cache ? queue->config.max_grants : 0;
+    return now;
+}
+
+bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp)
+{
+    const XenNicPgTx *tx = &queue->tx;
+    const XenNicPgRx *rx = &queue->rx;
+    XenNicPgGrantCounters tx_grants, rx_grants;
+    bool ok;
+
+    if (!visit_start_struct(v, NULL, NULL, 0, errp)) {
+        return false;
+    }
+    tx_grants = grant_counters(queue, &tx->past_grants, tx->cache, tx->io);
+    rx_grants = grant_counters(queue, &rx->past_grants, rx->cache, rx->io);
+    ok = xen_nic_pg_counters_visit(v, "tx", &tx->counters, &tx_grants, errp) &&
+         xen_nic_pg_counters_visit(v, "rx", &rx->counters, &rx_grants, errp);
+    visit_end_struct(v, NULL);
+    return ok;
+}
+
+/*
+ * Life
+ */
+
+XenNicPgQueue *xen_nic_pg_queue_new(XenNicPgPort *port, AioContext *ctx,
+                                    MemReentrancyGuard *guard,
+                                    XenNicPgQueueFault *fault, void *opaque)
+{
+    XenNicPgQueue *queue = g_new0(XenNicPgQueue, 1);
+
+    queue->port = port;
+    queue->ctx = ctx;
+    queue->fault = fault;
+    queue->opaque = opaque;
+    queue->local_port = -1;
+    queue->tx.bh = aio_bh_new_guarded(ctx, on_tx_bh, queue, guard);
+    queue->rx.bh = aio_bh_new_guarded(ctx, on_rx_bh, queue, guard);
+    port->queue = queue;
+    return queue;
+}
+
+void xen_nic_pg_queue_free(XenNicPgQueue *queue)
+{
+    if (!queue) {
+        return;
+    }
+    g_assert(!queue->started);
+    queue->port->queue = NULL;
+    qemu_bh_delete(queue->tx.bh);
+    qemu_bh_delete(queue->rx.bh);
+    g_free(queue);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One queue of a vif: a pair of rings and what serves it
+ *
+ * See hw/net/xen_nic_pg_queue.c for how it works.  The first part of this
+ * header is what the device uses; the second is shared by the queue's own
+ * files, xen_nic_pg_queue.c, xen_nic_pg_tx.c and xen_nic_pg_rx.c, and by the
+ * ports.
+ */
+
+#ifndef HW_NET_XEN_NIC_PG_QUEUE_H
+#define HW_NET_XEN_NIC_PG_QUEUE_H
+
+#include "block/aio.h"
+#include "hw/qdev-core.h"
+#include "hw/xen/xen-grant-io.h"
+#include "hw/xen/interface/io/netif.h"
+#include "xen_nic_pg_offload.h"
+#include "xen_nic_pg_parse.h"
+#include "xen_nic_pg_port.h"
+
+/* Slots of a ring: one page (netif.h). */
+#define XEN_NIC_PG_TX_RING_SIZE __CONST_RING_SIZE(netif_tx, XEN_PAGE_SIZE)
+#define XEN_NIC_PG_RX_RING_SIZE __CONST_RING_SIZE(netif_rx, XEN_PAGE_SIZE)
+
+/**
+ * XenNicPgQueueConfig: what the frontend says of a queue
+ * @domid: the frontend's domain
+ * @tx_ring_ref: grant reference of the transmit ring
+ * @rx_ring_ref: grant reference of the receive ring
+ * @event_channel: the frontend's port of the event channel
+ * @max_grants: pages that may stay mapped per direction, 0: none
+ * @sg: the guest takes frames of more than one slot
+ * @rx_notify: the guest notifies when it posts receive buffers
+ * @offloads: what the guest takes in received frames
+ */
+typedef struct XenNicPgQueueConfig {
+    uint32_t domid;
+    uint32_t tx_ring_ref;
+    uint32_t rx_ring_ref;
+    uint32_t event_channel;
+    uint32_t max_grants;
+    bool sg;
+    bool rx_notify;
+    XenNicPgOffloads offloads;
+} XenNicPgQueueConfig;
+
+/**
+ * XenNicPgQueueFault: the frontend broke the rules of the ring
+ * @opaque: as given to xen_nic_pg_queue_new()
+ * @reason: what it did
+ *
+ * Called once, from within the queue, which has stopped working; the device
+ * calls xen_nic_pg_queue_stop() later, not from here.
+ */
+typedef void XenNicPgQueueFault(void *opaque, const char *reason);
+
+/**
+ * xen_nic_pg_queue_new:
+ * @port: where frames go to and come from; stays the caller's, outlives the
+ *        queue and belongs to no other
+ * @ctx: where the queue runs; start, stop and free are called from there
+ * @guard: the device's reentrancy guard
+ * @fault: called if the frontend breaks the rules of the ring
+ * @opaque: for @fault
+ *
+ * Returns: a queue that isn't started.
+ */
+XenNicPgQueue *xen_nic_pg_queue_new(XenNicPgPort *port, AioContext *ctx,
+                                    MemReentrancyGuard *guard,
+                                    XenNicPgQueueFault *fault, void *opaque);
+
+/**
+ * xen_nic_pg_queue_free:
+ * @queue: a queue that isn't started, or NULL
+ */
+void xen_nic_pg_queue_free(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_queue_start: map the rings and begin to serve them
+ * @queue: a queue that isn't started
+ * @config: what the frontend says; copied
+ * @errp: where to report why it failed
+ *
+ * Returns: true on success; on failure all is as before.
+ */
+bool xen_nic_pg_queue_start(XenNicPgQueue *queue,
+                            const XenNicPgQueueConfig *config, Error **errp);
+
+/**
+ * xen_nic_pg_queue_stop: stop serving the rings and let go of the guest
+ * @queue: the queue; nothing happens if it isn't started
+ *
+ * When it returns, nothing of the guest is mapped and no event channel is
+ * bound.
+ */
+void xen_nic_pg_queue_stop(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_queue_visit: put the counters out
+ * @queue: the queue
+ * @v: an output visitor
+ * @errp: where to report an error of the visitor
+ *
+ * The counters go on across stop and start.
+ *
+ * Returns: true on success.
+ */
+bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp);
+
+/*
+ * Of the queue's own files and the ports
+ */
+
+/*
+ * How many slots are served before responses are published.  More would make
+ * a grant copy cheaper per slot, but the guest waits longer for the first.
+ */
+#define XEN_NIC_PG_BURST 64
+
+/**
+ * XenNicPgTx: the half from guest to host
+ * @ring: the shared ring
+ * @cache: mapped pages, NULL if not persistent
+ * @io: reads the burst's slots
+ * @bh: goes on with the ring
+ * @requests: the burst's requests, copied from the ring
+ * @frames: what they describe
+ * @packets: the same, for the port
+ * @iov: the packets' iovecs: each has one for the port, one for headers, and
+ *       one per slot
+ * @headers: private copies of headers that are looked at
+ * @nr_frames: frames in the burst
+ * @next_frame: the first of them that hasn't been answered
+ * @next_request: its first request
+ * @large: a frame that software works on, NULL until needed
+ * @segment: one segment of it
+ * @segment_len: length of a segment that the port hasn't taken yet, or 0
+ * @segmenter: makes the segments
+ * @counters: what was done
+ * @past_grants: grant counters of earlier connections
+ */
+typedef struct XenNicPgTx {
+    netif_tx_back_ring_t ring;
+    XenGrantCache *cache;
+    XenGrantIO *io;
+    QEMUBH *bh;
+    netif_tx_request_t requests[XEN_NIC_PG_BURST];
+    XenNicPgFrame frames[XEN_NIC_PG_BURST];
+    XenNicPgPacket packets[XEN_NIC_PG_BURST];
+    struct iovec iov[3 * XEN_NIC_PG_BURST];
+    uint8_t headers[XEN_NIC_PG_BURST][XEN_NIC_PG_HEADERS_MAX];
+    unsigned int nr_frames;
+    unsigned int next_frame;
+    unsigned int next_request;
+    uint8_t *large;
+    uint8_t *segment;
+    size_t segment_len;
+    XenNicPgSegmenter segmenter;
+    XenNicPgCounters counters;
+    XenNicPgGrantCounters past_grants;
+} XenNicPgTx;
+
+/**
+ * XenNicPgRxFrame: a frame in the receive burst
+ * @nr_slots: ring slots that it takes, extra info included
+ * @size: its length in bytes
+ * @gso: it is to be segmented by the guest
+ */
+typedef struct XenNicPgRxFrame {
+    unsigned int nr_slots;
+    size_t size;
+    bool gso;
+} XenNicPgRxFrame;
+
+/**
+ * XenNicPgRx: the half from host to guest
+ * @ring: the shared ring
+ * @cache: mapped pages, NULL if not persistent
+ * @io: writes the burst's slots
+ * @bh: publishes the burst
+ * @responses: the burst's responses and extra infos, in ring order
+ * @segments: the memory of each response, NULL for an extra info
+ * @frames: the frames that they make up
+ * @nr_responses: how many responses
+ * @nr_frames: how many frames
+ * @wanted: slots that a frame waits for, 0 if none does
+ * @large: a frame that software works on, NULL until needed
+ * @segment: one segment of it
+ * @counters: what was done
+ * @past_grants: grant counters of earlier connections
+ */
+typedef struct XenNicPgRx {
+    netif_rx_back_ring_t ring;
+    XenGrantCache *cache;
+    XenGrantIO *io;
+    QEMUBH *bh;
+    netif_rx_response_t responses[XEN_NIC_PG_BURST];
+    XenGrantSegment *segments[XEN_NIC_PG_BURST];
+    XenNicPgRxFrame frames[XEN_NIC_PG_BURST];
+    unsigned int nr_responses;
+    unsigned int nr_frames;
+    unsigned int wanted;
+    uint8_t *large;
+    uint8_t *segment;
+    XenNicPgCounters counters;
+    XenNicPgGrantCounters past_grants;
+} XenNicPgRx;
+
+/**
+ * XenNicPgQueue: both halves and what they share
+ * @config: what the frontend says
+ * @port: where frames go to and come from
+ * @ctx: where it runs; nothing here is touched from elsewhere
+ * @fault: whom to tell of a rogue frontend
+ * @opaque: for @fault
+ * @started: rings are mapped and the event channel is bound
+ * @running: started, and the frontend hasn't broken the rules
+ * @xgt: maps and copies; the queue's own
+ * @xeh: the event channel's handle; the queue's own
+ * @local_port: our end of the event channel
+ * @tx_sring: the mapped transmit ring
+ * @rx_sring: the mapped receive ring
+ */
+struct XenNicPgQueue {
+    XenNicPgQueueConfig config;
+    XenNicPgPort *port;
+    AioContext *ctx;
+    XenNicPgQueueFault *fault;
+    void *opaque;
+    bool started;
+    bool running;
+    xengnttab_handle *xgt;
+    xenevtchn_handle *xeh;
+    int local_port;
+    netif_tx_sring_t *tx_sring;
+    netif_rx_sring_t *rx_sring;
+    XenNicPgTx tx;
+    XenNicPgRx rx;
+};
+
+/**
+ * xen_nic_pg_queue_report_fault: stop working since the frontend is rogue
+ * @queue: the queue
+ * @reason: what the frontend did
+ */
+void xen_nic_pg_queue_report_fault(XenNicPgQueue *queue, const char *reason);
+
+/**
+ * xen_nic_pg_queue_notify: tell the frontend of responses, if it asked
+ * @queue: the queue
+ * @wanted: it asked
+ * @counters: where to count
+ */
+void xen_nic_pg_queue_notify(XenNicPgQueue *queue, bool wanted,
+                             XenNicPgCounters *counters);
+
+/**
+ * xen_nic_pg_tx_start, xen_nic_pg_rx_start: begin to serve the mapped ring
+ * @queue: the queue
+ * @errp: where to report why it failed
+ *
+ * Returns: true on success.
+ */
+bool xen_nic_pg_tx_start(XenNicPgQueue *queue, Error **errp);
+bool xen_nic_pg_rx_start(XenNicPgQueue *queue, Error **errp);
+
+/**
+ * xen_nic_pg_tx_stop, xen_nic_pg_rx_stop: end it; unmaps all but the ring
+ * @queue: the queue
+ */
+void xen_nic_pg_tx_stop(XenNicPgQueue *queue);
+void xen_nic_pg_rx_stop(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_tx_run: forward what's on the transmit ring
+ * @queue: the queue
+ *
+ * Goes on until the ring is empty, the port is full, or others should have
+ * their turn; in the last case it has arranged to be called again.
+ */
+void xen_nic_pg_tx_run(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_tx_wake: the port has room again
+ * @queue: the queue
+ */
+void xen_nic_pg_tx_wake(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_rx_receive: a frame comes from the port
+ * @queue: the queue
+ * @vnet: what the sender left to do to it; all 0 if nothing
+ * @bytes: its bytes
+ *
+ * The memory isn't used once this returns.
+ *
+ * Returns: true if the frame was taken, be it to be dropped; false if the
+ * port is to keep it until it's woken.
+ */
+bool xen_nic_pg_rx_receive(XenNicPgQueue *queue,
+                           const struct virtio_net_hdr *vnet,
+                           const XenNicPgBytes *bytes);
+
+/**
+ * xen_nic_pg_rx_run: see whether the guest has posted the slots that a frame
+ *                    waits for
+ * @queue: the queue
+ */
+void xen_nic_pg_rx_run(XenNicPgQueue *queue);
+
+#endif /* HW_NET_XEN_NIC_PG_QUEUE_H */
