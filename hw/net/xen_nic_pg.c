@@ -516,9 +516,20 @@ static const struct XenDevOps vif_ops = {
  * Start and end of QEMU
  */
 
+/*
+ * The legacy layer makes and removes its devices as the toolstack does, also
+ * while the guest runs.  But its class inherits from sysbus devices that they
+ * can't be hotplugged, and so QEMU would exit at the first network-attach.
+ */
+static void allow_hotplug(void)
+{
+    DEVICE_CLASS(object_class_by_name(TYPE_XENBACKEND))->hotpluggable = true;
+}
+
 /* All options are known: look for vifs, and watch for more. */
 static void on_machine_done(Notifier *notifier, void *data)
 {
+    allow_hotplug();
     xen_be_register("vif", &vif_ops);
 }
 
