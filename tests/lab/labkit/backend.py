@@ -14,6 +14,8 @@ Only one of the first and the last may be active: loaded, xen-netback claims
 every vif.  start() and stop() make changing over in one boot possible.
 """
 
+from . import payload
+
 LOG_DIR = '/run/lab/qemu'
 QEMU = '/lab/bin/qemu-system-x86_64'
 
@@ -23,9 +25,14 @@ class Backend:
 
     own_vif = False             # makes vifs without xl
     device_model_arguments = ()  # what makes an HVM guest's QEMU the backend
+    programs = ()               # what must have been built
 
     def __init__(self, lab):
         self.lab = lab
+
+    def find_missing(self):
+        """Return the programs that are needed and haven't been built."""
+        return [name for name in self.programs if not payload.built(name)]
 
     def start(self):
         """Make vifs be served by this backend."""
@@ -39,13 +46,6 @@ class Backend:
 
     def clean_up(self, guest):
         """End what create() began beside the guest."""
-
-    def require_program(self, path):
-        """Complain if the payload doesn't have a program."""
-        code, _ = self.lab.machine.try_run('test -x ' + path)
-        if code:
-            raise LookupError('%s was not built when the lab started; build '
-                              'it, or choose another --backend' % path)
 
 
 class Netback(Backend):
@@ -65,9 +65,7 @@ class XenNic(Backend):
 
     name = 'xen_nic'
     own_vif = True
-
-    def start(self):
-        self.require_program(QEMU)
+    programs = (payload.DEVICE_MODEL,)
 
     def create(self, guest):
         config = guest.write_config()
@@ -104,11 +102,10 @@ class XenNicPg(Backend):
     """This project's device, under its daemon."""
 
     name = 'xen_nic_pg'
+    programs = (payload.DEVICE_MODEL, payload.DAEMON)
     device_model_arguments = ('-device', 'xen-nic-pg,id=pg')
 
     def start(self):
-        self.require_program('/lab/bin/xen-nic-pgd')
-        self.require_program(QEMU)
         self.lab.dom0(
             'xen-nic-pgd --daemonize --pidfile /run/lab/xen-nic-pgd.pid '
             '--log-dir %s --qemu %s' % (LOG_DIR, QEMU))

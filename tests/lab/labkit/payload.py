@@ -19,9 +19,10 @@ from . import cpio, image
 
 LAB = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOP = os.path.dirname(os.path.dirname(LAB))
-BUILD = os.path.join(TOP, 'build')
+# Where builds are, and where the lab puts its results.
+BUILD = os.environ.get('LAB_BUILD') or os.path.join(TOP, 'build')
 
-# Path below build/, and what must be done to have it.
+# Paths below that.
 DEVICE_MODEL = 'qemu/qemu-system-x86_64'
 DAEMON = 'meson/tools/xen-nic-pgd'
 PROGRAMS = ['meson/tests/lab/labflow']

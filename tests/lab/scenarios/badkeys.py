@@ -22,7 +22,7 @@ CASES = (
     ('event-channel missing', {'event-channel': None}, 'event-channel'),
     ('request-rx-copy missing', {'request-rx-copy': None}, 'request-rx-copy'),
     ('tx-ring-ref is a word', {'tx-ring-ref': 'eight'}, 'tx-ring-ref'),
-    ('rx-ring-ref is negative', {'rx-ring-ref': '-1'}, 'rx-ring-ref'),
+    ('rx-ring-ref is negative', {'rx-ring-ref': '-1'}, "'-1'"),
     ('rx-ring-ref has a tail', {'rx-ring-ref': '8;9'}, 'rx-ring-ref'),
     ('event-channel is empty', {'event-channel': ''}, 'event-channel'),
     ('tx-ring-ref is huge', {'tx-ring-ref': LONG}, 'tx-ring-ref'),
@@ -41,7 +41,7 @@ def write_frontend(lab, frontend, changes):
     keys = dict(GOOD, **changes)
     commands = ['xenstore-rm %s/%s 2>/dev/null' % (frontend, key)
                 for key in list(GOOD) + ['feature-persistent']]
-    commands += ["xenstore-write %s/%s '%s'" % (frontend, key, value)
+    commands += ["xenstore-write -- %s/%s '%s'" % (frontend, key, value)
                  for key, value in keys.items() if value is not None]
     commands.append('xenstore-write %s/state 4' % frontend)
     lab.dom0('; '.join(commands))
