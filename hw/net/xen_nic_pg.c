@@ -449,14 +449,16 @@ static int vif_free(struct XenLegacyDevice *xendev)
 /*
  * The toolstack wants the vif to go away.  A frontend that is connected sees
  * our state and closes, which the legacy layer answers; if there's none, we
- * are done at once.
+ * are done at once.  The vif may be one that was never set up, as an earlier
+ * QEMU left it in another state than Initialising.
  */
 static void close_for_toolstack(XenNicPgVif *vif)
 {
     int frontend;
 
     stop(vif);
-    if (xenstore_read_fe_int(&vif->xendev, "state", &frontend) < 0) {
+    if (!vif->xendev.fe ||
+        xenstore_read_fe_int(&vif->xendev, "state", &frontend) < 0) {
         frontend = XenbusStateUnknown;
     }
     switch (frontend) {
@@ -476,7 +478,7 @@ static void vif_backend_changed(struct XenLegacyDevice *xendev,
     XenNicPgVif *vif = to_vif(xendev);
     int state;
 
-    if (!vif->options || strcmp(node, "state") != 0 ||
+    if (!find_options(xendev->dev) || strcmp(node, "state") != 0 ||
         xenstore_read_be_int(xendev, "state", &state) < 0) {
         return;
     }
