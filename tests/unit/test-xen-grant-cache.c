@@ -374,10 +374,23 @@ static void test_flush(void)
     end(cache);
 }
 
-/* Whatever is asked, the bound holds and each reference is counted once. */
+static void put_all(XenGrantCache *cache, XenGrant **held, unsigned int nr)
+{
+    for (unsigned int i = 0; i < nr; i++) {
+        if (held[i]) {
+            xen_grant_cache_put(cache, held[i]);
+            held[i] = NULL;
+        }
+    }
+}
+
+/*
+ * Whatever is asked, the bound holds and each reference is counted once.  The
+ * peer turns to its other references now and then, so that pages get stale.
+ */
 static void test_random(void)
 {
-    enum { MAX_PAGES = 8, REFS = 24 };
+    enum { MAX_PAGES = 8, REFS = 24, HALF = REFS / 2, TURN = 2000 };
     XenGrantCache *cache = begin(MAX_PAGES);
     const XenGrantCacheStats *stats = xen_grant_cache_stats(cache);
     XenGrant *held[REFS] = { NULL };
@@ -385,8 +398,12 @@ static void test_random(void)
 
     refuse(5);
     for (int i = 0; i < 50000; i++) {
-        uint32_t ref = g_test_rand_int_range(0, REFS);
+        uint32_t first = i / TURN % 2 * HALF;
+        uint32_t ref = first + g_test_rand_int_range(0, HALF);
 
+        if (i % TURN == 0) {
+            put_all(cache, held, REFS);
+        }
         if (held[ref]) {
             g_assert_null(xen_grant_cache_get(cache, ref));
             xen_grant_cache_put(cache, held[ref]);
@@ -395,7 +412,7 @@ static void test_random(void)
             uint32_t refs[6];
 
             for (int j = 0; j < ARRAY_SIZE(refs); j++) {
-                refs[j] = g_test_rand_int_range(0, REFS);
+                refs[j] = first + g_test_rand_int_range(0, HALF);
             }
             xen_grant_cache_insert(cache, refs, ARRAY_SIZE(refs));
             inserted += ARRAY_SIZE(refs);
@@ -411,11 +428,7 @@ static void test_random(void)
                                        stats->full + stats->map_failed);
     }
     g_assert_cmpuint(stats->evicted, >, 0);
-    for (uint32_t ref = 0; ref < REFS; ref++) {
-        if (held[ref]) {
-            xen_grant_cache_put(cache, held[ref]);
-        }
-    }
+    put_all(cache, held, REFS);
     end(cache);
 }
 
