@@ -15,7 +15,7 @@
 /* The most data slots of one frame that every backend must take (netif.h). */
 #define XEN_NIC_PG_MAX_SLOTS XEN_NETIF_NR_SLOTS_MIN
 
-/* One extra info of each type. */
+/* The most extra infos of one frame: as many as there are types. */
 #define XEN_NIC_PG_MAX_EXTRAS (XEN_NETIF_EXTRA_TYPE_MAX - 1)
 
 /**

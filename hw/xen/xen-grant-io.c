@@ -17,9 +17,9 @@
  * never are an error.
  *
  * QEMU's grant copy tells that a segment failed, not which.  After a failure
- * halves are tried until the bad segments stand alone: a peer that sends bad
- * references pays with a logarithm of calls, and other segments aren't lost.
- * To copy a segment again does no harm.
+ * halves are tried until the bad segments stand alone, so that the others
+ * aren't lost: one bad segment costs a logarithm of calls, n of them at the
+ * most 2n - 1.  To copy a segment again does no harm.
  *
  * The hypervisor copies page by page on both sides, so a segment in the arena
  * doesn't cross a page, either.
