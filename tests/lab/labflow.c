@@ -16,11 +16,12 @@
  * that doesn't arrive is an error. Waiting ends after PATIENCE seconds: only
  * a lost datagram takes so long.
  *
- * No library but libc is used, and the program is linked statically, so that
- * it runs in a guest that has nothing else.
+ * The program is linked statically, so that it runs in a guest that has
+ * nothing else.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <glib.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -38,25 +39,13 @@
 #define WINDOW_BYTES 16384
 #define PATIENCE 120
 
-typedef struct Sha256 {
-    uint32_t state[8];
+/*
+ * Flow: what has gone through so far
+ */
+typedef struct Flow {
+    GChecksum *sha256;
     uint64_t bytes;
-    uint8_t block[64];
-} Sha256;
-
-static const uint32_t sha256_k[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
-    0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
-    0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
-    0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
-    0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
-    0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
-    0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
-    0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
-    0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
-};
+} Flow;
 
 static void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2),
                                                       noreturn));
@@ -73,131 +62,20 @@ static void fail(const char *fmt, ...)
     exit(1);
 }
 
-static uint32_t rotate(uint32_t value, int bits)
+static void add_to_flow(Flow *flow, const uint8_t *data, size_t size)
 {
-    return value >> bits | value << (32 - bits);
-}
-
-static uint32_t load_be32(const uint8_t *p)
-{
-    uint32_t value;
-
-    memcpy(&value, p, sizeof(value));
-    return ntohl(value);
-}
-
-static void sha256_init(Sha256 *sha)
-{
-    static const uint32_t start[8] = {
-        0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-    };
-
-    memcpy(sha->state, start, sizeof(start));
-    sha->bytes = 0;
+    g_checksum_update(flow->sha256, data, size);
+    flow->bytes += size;
 }
 
 /*
- * SHA256_ROUND: one round; instead of moving the eight variables along, the
- * caller names them in a rotated order
+ * print_result: print the line that both ends compare
  */
-#define SHA256_ROUND(a, b, c, d, e, f, g, h, i)                             \
-    do {                                                                    \
-        uint32_t t = h + sha256_k[i] + w[(i) % 16] + (g ^ (e & (f ^ g))) +  \
-                     (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25));        \
-        d += t;                                                             \
-        h = t + ((a & b) | (c & (a | b))) +                                 \
-            (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22));                 \
-    } while (0)
-
-static uint32_t extend(const uint32_t *w, int i)
+static void print_result(const char *protocol, const Flow *flow)
 {
-    uint32_t before = w[(i + 1) % 16], after = w[(i + 14) % 16];
-
-    return w[i] + w[(i + 9) % 16] +
-           (rotate(before, 7) ^ rotate(before, 18) ^ before >> 3) +
-           (rotate(after, 17) ^ rotate(after, 19) ^ after >> 10);
-}
-
-static void sha256_block(Sha256 *sha, const uint8_t *data)
-{
-    uint32_t w[16];
-    uint32_t a = sha->state[0], b = sha->state[1], c = sha->state[2];
-    uint32_t d = sha->state[3], e = sha->state[4], f = sha->state[5];
-    uint32_t g = sha->state[6], h = sha->state[7];
-    int i, j;
-
-    for (i = 0; i < 16; i++) {
-        w[i] = load_be32(data + 4 * i);
-    }
-    for (i = 0; i < 64; i += 16) {
-        for (j = 0; i && j < 16; j++) {
-            w[j] = extend(w, j);
-        }
-        for (j = i; j < i + 16; j += 8) {
-            SHA256_ROUND(a, b, c, d, e, f, g, h, j);
-            SHA256_ROUND(h, a, b, c, d, e, f, g, j + 1);
-            SHA256_ROUND(g, h, a, b, c, d, e, f, j + 2);
-            SHA256_ROUND(f, g, h, a, b, c, d, e, j + 3);
-            SHA256_ROUND(e, f, g, h, a, b, c, d, j + 4);
-            SHA256_ROUND(d, e, f, g, h, a, b, c, j + 5);
-            SHA256_ROUND(c, d, e, f, g, h, a, b, j + 6);
-            SHA256_ROUND(b, c, d, e, f, g, h, a, j + 7);
-        }
-    }
-    sha->state[0] += a;
-    sha->state[1] += b;
-    sha->state[2] += c;
-    sha->state[3] += d;
-    sha->state[4] += e;
-    sha->state[5] += f;
-    sha->state[6] += g;
-    sha->state[7] += h;
-}
-
-static void sha256_update(Sha256 *sha, const uint8_t *data, size_t size)
-{
-    size_t held = sha->bytes % sizeof(sha->block);
-
-    sha->bytes += size;
-    if (held) {
-        size_t part = sizeof(sha->block) - held;
-
-        part = part < size ? part : size;
-        memcpy(sha->block + held, data, part);
-        data += part;
-        size -= part;
-        if (held + part < sizeof(sha->block)) {
-            return;
-        }
-        sha256_block(sha, sha->block);
-    }
-    for (; size >= sizeof(sha->block); size -= sizeof(sha->block)) {
-        sha256_block(sha, data);
-        data += sizeof(sha->block);
-    }
-    memcpy(sha->block, data, size);
-}
-
-/*
- * print_result: finish the hash, and print the line that both ends compare
- */
-static void print_result(const char *protocol, Sha256 *sha)
-{
-    uint64_t bytes = sha->bytes;
-    uint8_t tail[72] = { 0x80 };
-    size_t size = 1 + (119 - bytes % 64) % 64;
-    int i;
-
-    for (i = 0; i < 8; i++) {
-        tail[size + i] = bytes * 8 >> (56 - 8 * i);
-    }
-    sha256_update(sha, tail, size + 8);
-    printf("%s %llu bytes sha256 ", protocol, (unsigned long long)bytes);
-    for (i = 0; i < 8; i++) {
-        printf("%08x", sha->state[i]);
-    }
-    putchar('\n');
+    printf("%s %llu bytes sha256 %s\n", protocol,
+           (unsigned long long)flow->bytes,
+           g_checksum_get_string(flow->sha256));
 }
 
 /*
@@ -312,7 +190,7 @@ static int connect_to(const char *host, const char *port, int type)
     return fd;
 }
 
-static void send_tcp(int fd, uint64_t seed, uint64_t bytes, Sha256 *sha)
+static void send_tcp(int fd, uint64_t seed, uint64_t bytes, Flow *flow)
 {
     static uint8_t data[PIECE_MAX];
 
@@ -322,7 +200,7 @@ static void send_tcp(int fd, uint64_t seed, uint64_t bytes, Sha256 *sha)
 
         size = size < bytes ? size : bytes;
         fill_random(&seed, data, size);
-        sha256_update(sha, data, size);
+        add_to_flow(flow, data, size);
         while (done < size) {
             ssize_t n = write(fd, data + done, size - done);
 
@@ -343,7 +221,7 @@ static void send_tcp(int fd, uint64_t seed, uint64_t bytes, Sha256 *sha)
     }
 }
 
-static void receive_tcp(int listener, Sha256 *sha)
+static void receive_tcp(int listener, Flow *flow)
 {
     static uint8_t data[PIECE_MAX];
     int fd = accept(listener, NULL, NULL);
@@ -354,11 +232,11 @@ static void receive_tcp(int listener, Sha256 *sha)
     }
     set_patience(fd);
     while ((n = read(fd, data, sizeof(data))) > 0) {
-        sha256_update(sha, data, n);
+        add_to_flow(flow, data, n);
     }
     if (n < 0) {
         fail("receiving, after %llu bytes: %s",
-             (unsigned long long)sha->bytes, strerror(errno));
+             (unsigned long long)flow->bytes, strerror(errno));
     }
     close(fd);
 }
@@ -374,14 +252,14 @@ static bool ends_window(uint32_t size, uint32_t max)
     return size % window == 0 || size == max;
 }
 
-static void send_udp(int fd, uint64_t seed, uint32_t max, Sha256 *sha)
+static void send_udp(int fd, uint64_t seed, uint32_t max, Flow *flow)
 {
     static uint8_t data[DATAGRAM_MAX];
     uint32_t size, ack;
 
     for (size = 1; size <= max; size++) {
         fill_random(&seed, data, size);
-        sha256_update(sha, data, size);
+        add_to_flow(flow, data, size);
         if (send(fd, data, size, 0) != size) {
             fail("sending a datagram of %u bytes: %s", size, strerror(errno));
         }
@@ -398,7 +276,7 @@ static void send_udp(int fd, uint64_t seed, uint32_t max, Sha256 *sha)
     }
 }
 
-static void receive_udp(int fd, uint32_t max, Sha256 *sha)
+static void receive_udp(int fd, uint32_t max, Flow *flow)
 {
     static uint8_t data[DATAGRAM_MAX + 1];
     struct sockaddr_storage peer;
@@ -416,7 +294,7 @@ static void receive_udp(int fd, uint32_t max, Sha256 *sha)
         if (n != size) {
             fail("got a datagram of %zd bytes, expected %u", n, size);
         }
-        sha256_update(sha, data, n);
+        add_to_flow(flow, data, n);
         ack = htonl(size);
         if (ends_window(size, max) &&
             sendto(fd, &ack, sizeof(ack), 0, (struct sockaddr *)&peer,
@@ -428,36 +306,34 @@ static void receive_udp(int fd, uint32_t max, Sha256 *sha)
 
 static void receive(const char *protocol, char **args, bool udp)
 {
-    Sha256 sha;
+    Flow flow = { .sha256 = g_checksum_new(G_CHECKSUM_SHA256) };
 
-    sha256_init(&sha);
     if (udp) {
         uint32_t max = parse_number("largest size", args[2], 1, DATAGRAM_MAX);
 
-        receive_udp(listen_at(args[0], args[1], SOCK_DGRAM), max, &sha);
+        receive_udp(listen_at(args[0], args[1], SOCK_DGRAM), max, &flow);
     } else {
-        receive_tcp(listen_at(args[0], args[1], SOCK_STREAM), &sha);
+        receive_tcp(listen_at(args[0], args[1], SOCK_STREAM), &flow);
     }
-    print_result(protocol, &sha);
+    print_result(protocol, &flow);
 }
 
 static void send_data(const char *protocol, char **args, bool udp)
 {
     uint64_t seed = parse_number("seed", args[2], 1, INT64_MAX);
-    Sha256 sha;
+    Flow flow = { .sha256 = g_checksum_new(G_CHECKSUM_SHA256) };
 
-    sha256_init(&sha);
     if (udp) {
         uint32_t max = parse_number("largest size", args[3], 1, DATAGRAM_MAX);
 
-        send_udp(connect_to(args[0], args[1], SOCK_DGRAM), seed, max, &sha);
+        send_udp(connect_to(args[0], args[1], SOCK_DGRAM), seed, max, &flow);
     } else {
         uint64_t bytes = parse_number("bytes", args[3], 1, INT64_MAX);
 
         send_tcp(connect_to(args[0], args[1], SOCK_STREAM), seed, bytes,
-                 &sha);
+                 &flow);
     }
-    print_result(protocol, &sha);
+    print_result(protocol, &flow);
 }
 
 int main(int argc, char **argv)

@@ -105,10 +105,16 @@ class XenNicPg(Backend):
     programs = (payload.DEVICE_MODEL, payload.DAEMON)
     device_model_arguments = ('-device', 'xen-nic-pg,id=pg')
 
-    def start(self):
+    def start(self, device='', arguments=''):
+        """Start the daemon.
+
+        @device: options of the device, for guests that come from now on
+        @arguments: further arguments of their QEMUs
+        """
         self.lab.dom0(
             'xen-nic-pgd --daemonize --pidfile /run/lab/xen-nic-pgd.pid '
-            '--log-dir %s --qemu %s' % (LOG_DIR, QEMU))
+            "--log-dir %s --qemu %s --device-opts '%s' -- %s"
+            % (LOG_DIR, QEMU, device, arguments))
 
     def stop(self):
         self.lab.dom0('pid=$(cat /run/lab/xen-nic-pgd.pid); kill $pid; '

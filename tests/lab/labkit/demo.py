@@ -12,6 +12,7 @@ import os
 import re
 import time
 
+from . import flow
 from . import lab as labs
 from . import machine as machines
 from . import measure
@@ -29,25 +30,6 @@ def check_pings(lab, guest):
     return float(re.search('= [0-9.]+/([0-9.]+)/', output).group(1))
 
 
-def check_data(lab, guest, to_guest):
-    """Send random data; both ends must see the same SHA-256."""
-    receiver, sender, address = (
-        (guest.run, lab.dom0, guest.address()) if to_guest
-        else (lab.dom0, guest.run, '10.0.0.1'))
-    port = 6000 + to_guest
-    log = '/tmp/demo-flow-%d' % port
-    receiver('labflow receive tcp %s %d >%s 2>&1 & '
-             'until grep -qs . %s; do sleep 0.2; done'
-             % (address, port, log, log))
-    sent = sender('labflow send tcp %s %d %d %d'
-                  % (address, port, int(time.time()), BYTES))
-    received = receiver('until grep -q "sha256\\|labflow:" %s; do '
-                        'sleep 0.2; done; grep -v ready %s' % (log, log))
-    if sent != received or 'sha256' not in sent:
-        raise labs.CheckFailed('sent: %s\nreceived: %s' % (sent, received))
-    return sent.split()[-1]
-
-
 def play(lab, results):
     """Do all of the demo, filling @results."""
     start = time.monotonic()
@@ -61,11 +43,13 @@ def play(lab, results):
                          'xl list demo | tail -n 1').replace('\n', '\n# '))
         lab.say('%d pings' % PINGS)
         results['ping_ms'] = check_pings(lab, guest)
-        for name, to_guest in (('guest_to_dom0', False),
-                               ('dom0_to_guest', True)):
+        for name, sender, receiver in (
+                ('guest_to_dom0', guest, lab.host),
+                ('dom0_to_guest', lab.host, guest)):
             lab.say('%d MiB of random data, %s'
                     % (BYTES >> 20, name.replace('_', ' ')))
-            results['sha256_' + name] = check_data(lab, guest, to_guest)
+            results['sha256_' + name] = flow.check(
+                lab, name, sender, receiver, receiver.address(), 'tcp', BYTES)
         for name, to_guest in (('guest_to_dom0', False),
                                ('dom0_to_guest', True)):
             lab.say('TCP with iperf3, ' + name.replace('_', ' '))
@@ -113,7 +97,7 @@ def print_results(results, backend):
 
 def run_demo(backend):
     """Run the demo; return whether it passed."""
-    lab = labs.Lab(backend)
+    lab = labs.Lab(backend, tap=False)
     results = {'backend': backend, 'guest': 'pv', 'pass': False}
     try:
         play(lab, results)

@@ -8,9 +8,22 @@ Which backend serves the vif is the matter of backend.py.
 
 KINDS = ('pv', 'pvh', 'hvm')
 
-DOM0_ADDRESS = {4: '10.0.0.1', 6: 'fd00::1'}
 BRIDGE = 'xenbr0'
 DEVICE_MODEL = '/lab/bin/qemu-system-x86_64'
+
+
+class Dom0:
+    """dom0, as an end of the guests' network."""
+
+    kind = 'dom0'
+
+    def __init__(self, lab):
+        self.run = lab.dom0
+
+    @staticmethod
+    def address(version=4):
+        """dom0's IPv4 or IPv6 address on the bridge."""
+        return 'fd00::1' if version == 6 else '10.0.0.1'
 
 
 class Guest:

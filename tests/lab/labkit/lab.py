@@ -59,6 +59,7 @@ class Lab:
         self.out_dir = out_dir or os.path.join(payload.BUILD, 'lab')
         self.machine = None
         self.backend = backends.BACKENDS[backend_name](self)
+        self.host = guests.Dom0(self)
         self.tap = tap
         self.scenario = None
         self.results = []
@@ -75,12 +76,27 @@ class Lab:
                               '"make lab-image"' % (self.backend.name,
                                                     ' '.join(missing),
                                                     payload.BUILD))
+        self.boot_machine()
+        self.backend.start()
+
+    def boot_machine(self, attempts=3):
+        """Boot Xen and dom0; try again if the emulator got stuck.
+
+        Nothing of what is tested runs yet, so this hides no fault of it.
+        """
         self.say('booting Xen')
         start = time.monotonic()
         self.machine = machines.Machine(self.out_dir)
-        self.machine.boot()
-        self.say('dom0 is up after %d s' % (time.monotonic() - start))
-        self.backend.start()
+        try:
+            self.machine.boot()
+        except machines.MachineError as error:
+            self.machine = None
+            if attempts == 1:
+                raise
+            self.explain(error)
+            self.boot_machine(attempts - 1)
+        else:
+            self.say('dom0 is up after %d s' % (time.monotonic() - start))
 
     def stop(self):
         """Switch the machine off."""
