@@ -171,8 +171,8 @@ class Lab:
     def lost_by_emulator(self):
         """Tell whether Xen has seen an HVM or PVH guest triple fault.
 
-        Under TCG's SVM PVH guests under load have been seen to end like that,
-        now and then: see docs/lab.rst.
+        The backend, which only writes to granted pages, can't cause that; the
+        emulated SVM has been seen to (docs/lab.rst).
         """
         path = os.path.join(self.out_dir, 'console.log')
         with open(path, errors='replace') as log:
