@@ -78,7 +78,7 @@ class XenNic(Backend):
             '(setsid {qemu} -M xenpv -xen-attach -xen-domid {domid} '
             '-nodefaults -no-user-config -display none -L /usr/share/qemu '
             '-netdev tap,id=net,ifname={tap},script=no,downscript=no '
-            '-device xen-net-device,netdev=net,mac={mac} '
+            '-device xen-net-device,idx=0,netdev=net,mac={mac} '
             '</dev/null >/run/lab/xen_nic-{domid}.log 2>&1 & '
             'echo $! >/run/lab/{name}.pid)'.format(
                 tap=tap, qemu=QEMU, domid=domid, mac=guest.mac,

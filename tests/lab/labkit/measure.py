@@ -15,6 +15,7 @@ RAMP = 2
 NOWHERE = '10.9.9.9'
 
 PKTGEN_START = '''
+modprobe pktgen
 pg() {{ echo "$2" >/proc/net/pktgen/$1; }}
 pg pgctrl reset
 pg kpktgend_0 "add_device {device}"
