@@ -447,6 +447,17 @@ static int vif_free(struct XenLegacyDevice *xendev)
 }
 
 /*
+ * Say Closed for the last time.  The layer itself goes on believing that we
+ * are closing: at Closed it would begin anew with a frontend that is still
+ * Initialising, and write to a directory that is about to be removed.
+ */
+static void close_for_good(XenNicPgVif *vif)
+{
+    set_state(vif, XenbusStateClosed);
+    vif->xendev.be_state = XenbusStateClosing;
+}
+
+/*
  * The toolstack wants the vif to go away.  A frontend that is connected sees
  * our state and closes, which the legacy layer answers; if there's none, we
  * are done at once.  The vif may be one that was never set up, as an earlier
@@ -468,7 +479,7 @@ static void close_for_toolstack(XenNicPgVif *vif)
         set_state(vif, XenbusStateClosing);
         break;
     default:
-        set_state(vif, XenbusStateClosed);
+        close_for_good(vif);
     }
 }
 
@@ -496,10 +507,13 @@ static void vif_backend_changed(struct XenLegacyDevice *xendev,
 static void vif_frontend_changed(struct XenLegacyDevice *xendev,
                                  const char *node)
 {
+    int state;
+
     if (strcmp(node, "state") == 0 &&
         xendev->fe_state == XenbusStateUnknown &&
-        xendev->be_state == XenbusStateClosing) {
-        set_state(to_vif(xendev), XenbusStateClosed);
+        xenstore_read_be_int(xendev, "state", &state) == 0 &&
+        state == XenbusStateClosing) {
+        close_for_good(to_vif(xendev));
     }
 }
 
