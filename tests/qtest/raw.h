@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Requests as the test says, without a driver that knows what is allowed
+ *
+ * These write into the rings of a connected front (xensim/netfront.h) beside
+ * its bookkeeping: once a test has used them, it doesn't use the front's own
+ * functions for that ring any more.
+ */
+
+#ifndef TESTS_QTEST_RAW_H
+#define TESTS_QTEST_RAW_H
+
+#include "vif-test.h"
+
+/**
+ * raw_grant: a page of random bytes, granted
+ * @frame: where to put its frame number, or NULL
+ *
+ * Returns: the reference.
+ */
+uint32_t raw_grant(VifTest *test, bool readonly, uint32_t *frame);
+
+/**
+ * raw_put_tx: put a request into the transmit ring, without publishing it
+ */
+void raw_put_tx(VifTest *test, const netif_tx_request_t *request);
+
+/**
+ * raw_put_tx_extra: put an extra info there
+ */
+void raw_put_tx_extra(VifTest *test, const netif_extra_info_t *extra);
+
+/**
+ * raw_push_tx: publish, and notify whether asked for or not
+ */
+void raw_push_tx(VifTest *test);
+
+/**
+ * raw_expect_tx: wait for the next response
+ * @id: what it must answer
+ * @status: what it must say
+ */
+void raw_expect_tx(VifTest *test, uint16_t id, int16_t status);
+
+/**
+ * raw_put_rx: post a page, without publishing it
+ */
+void raw_put_rx(VifTest *test, uint16_t id, uint32_t ref);
+
+/**
+ * raw_push_rx: publish, and notify whether asked for or not
+ */
+void raw_push_rx(VifTest *test);
+
+/**
+ * raw_expect_rx: wait for the next response
+ * @id: what it must answer
+ *
+ * Returns: the response.
+ */
+netif_rx_response_t raw_expect_rx(VifTest *test, uint16_t id);
+
+#endif /* TESTS_QTEST_RAW_H */

@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A vif under test
+ *
+ * QEMU is started without a hypervisor (-machine xenpv,accel=qtest), with
+ * xensim's libraries in front of Xen's.  It gets its end of the monitor and
+ * of the network as open files, so nothing has to be waited for.
+ *
+ * The peer of a socket netdev is the other end of a pair; where it's a stream,
+ * each frame has its length in front.  The peer of a tap is a packet socket on
+ * the tap's interface, which has virtio-net headers as well; that needs a
+ * network namespace of our own.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "vif-test.h"
+
+#define TAP "vif7.0"
+
+/* What nobody looks into (IEEE 802, local experimental ethertype 1) */
+#define ETHERTYPE 0x88b5
+
+/* File descriptors of ours in QEMU */
+enum {
+    QEMU_MONITOR = 10,
+    QEMU_NETDEV,
+};
+
+static void fail_errno(const char *what)
+{
+    g_error("%s: %s", what, g_strerror(errno));
+}
+
+static const char *get_environment(const char *name)
+{
+    const char *value = g_getenv(name);
+
+    if (!value) {
+        g_error("%s isn't set in the environment", name);
+    }
+    return value;
+}
+
+/*
+ * Network
+ */
+
+static void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0) {
+        fail_errno(path);
+    }
+    close(fd);
+}
+
+char *vif_test_enter_netns(void)
+{
+    if (unshare(CLONE_NEWNET) < 0 &&
+        unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
+        return g_strdup_printf("no network namespace: %s", g_strerror(errno));
+    }
+    /* The kernel shall send nothing of its own. */
+    write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    return NULL;
+}
+
+static int open_tap(void)
+{
+    struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+    strcpy(ifr.ifr_name, TAP);
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
+        fail_errno("/dev/net/tun");
+    }
+    return fd;
+}
+
+static void set_up_tap(void)
+{
+    struct ifreq ifr = { .ifr_flags = IFF_UP };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    strcpy(ifr.ifr_name, TAP);
+    if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0) {
+        fail_errno("interface up");
+    }
+    ifr.ifr_mtu = 65521;
+    if (ioctl(fd, SIOCSIFMTU, &ifr) < 0) {
+        fail_errno("interface's MTU");
+    }
+    close(fd);
+}
+
+static int open_packet_socket(void)
+{
+    struct sockaddr_ll address = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = g_htons(ETH_P_ALL),
+        .sll_ifindex = if_nametoindex(TAP),
+    };
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, g_htons(ETH_P_ALL));
+    int on = 1;
+
+    if (fd < 0 ||
+        setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        fail_errno("packet socket");
+    }
+    return fd;
+}
+
+static void make_pair(int type, int *ours, int *theirs)
+{
+    int fds[2];
+
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0) {
+        fail_errno("socketpair");
+    }
+    *ours = fds[0];
+    *theirs = fds[1];
+}
+
+static bool is_stream(const VifTest *test)
+{
+    return test->netdev == VIF_TEST_STREAM ||
+           test->netdev == VIF_TEST_SOCKET;
+}
+
+/* Returns QEMU's end of the network. */
+static int make_network(VifTest *test)
+{
+    int theirs;
+
+    if (test->netdev != VIF_TEST_TAP) {
+        make_pair(is_stream(test) ? SOCK_STREAM : SOCK_DGRAM, &test->peer,
+                  &theirs);
+        return theirs;
+    }
+    theirs = open_tap();
+    set_up_tap();
+    test->peer = open_packet_socket();
+    return theirs;
+}
+
+static void set_timeout(int fd, int timeout_ms)
+{
+    struct timeval time = {
+        .tv_sec = timeout_ms / 1000,
+        .tv_usec = timeout_ms % 1000 * 1000,
+    };
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
+}
+
+/*
+ * What is in front of a frame: a virtio-net header or a length, if anything.
+ * Returns how many bytes that is.
+ */
+static size_t get_header_size(const VifTest *test)
+{
+    return test->netdev == VIF_TEST_TAP ? sizeof(struct virtio_net_hdr) :
+           is_stream(test) ? sizeof(uint32_t) : 0;
+}
+
+void vif_test_peer_send(VifTest *test, const struct virtio_net_hdr *vnet,
+                        const void *frame, size_t len)
+{
+    struct virtio_net_hdr none = { 0 };
+    uint32_t length = g_htonl(len);
+    struct iovec iov[2] = {
+        { .iov_base = is_stream(test) ? (void *)&length :
+                      (void *)(vnet ?: &none),
+          .iov_len = get_header_size(test) },
+        { .iov_base = (void *)frame, .iov_len = len },
+    };
+
+    if (writev(test->peer, iov, 2) < 0) {
+        fail_errno("peer: send");
+    }
+}
+
+/* Returns how long the frame is that comes next, 0 if none comes in time. */
+static size_t read_length(VifTest *test)
+{
+    uint32_t length;
+
+    if (!is_stream(test)) {
+        return VIF_TEST_MAX_FRAME;
+    }
+    if (recv(test->peer, &length, sizeof(length), MSG_WAITALL) !=
+        sizeof(length)) {
+        return 0;
+    }
+    return g_ntohl(length);
+}
+
+size_t vif_test_peer_receive(VifTest *test, struct virtio_net_hdr *vnet,
+                             void *frame, int timeout_ms)
+{
+    struct virtio_net_hdr ignored;
+    struct iovec iov[2] = {
+        { .iov_base = vnet ?: &ignored, .iov_len = sizeof(ignored) },
+        { .iov_base = frame },
+    };
+    bool skip = test->netdev != VIF_TEST_TAP;
+    struct msghdr message = { .msg_iov = iov + skip, .msg_iovlen = 2 - skip };
+    ssize_t len;
+
+    set_timeout(test->peer, timeout_ms);
+    iov[1].iov_len = read_length(test);
+    if (!iov[1].iov_len) {
+        return 0;
+    }
+    len = recvmsg(test->peer, &message, is_stream(test) ? MSG_WAITALL : 0);
+    if (len < 0 && errno != EAGAIN) {
+        fail_errno("peer: receive");
+    }
+    return len < 0 ? 0 : len - (skip ? 0 : sizeof(ignored));
+}
+
+/*
+ * QEMU
+ */
+
+static char *format_netdev(const VifTest *test)
+{
+    static const char *const formats[] = {
+        [VIF_TEST_DGRAM] = "dgram,id=net,local.type=fd,local.str=%d",
+        [VIF_TEST_STREAM] = "stream,id=net,addr.type=fd,addr.str=%d",
+        [VIF_TEST_SOCKET] = "socket,id=net,fd=%d",
+        [VIF_TEST_TAP] = "tap,id=net,fd=%d",
+    };
+
+    return g_strdup_printf(formats[test->netdev], QEMU_NETDEV);
+}
+
+/* A test that fails ends at once; no QEMU shall be left. */
+static void die_with_parent(void *opaque)
+{
+    (void)opaque;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static void spawn_qemu(VifTest *test, const char *device, int monitor,
+                       int netdev)
+{
+    g_autoptr(GSubprocessLauncher) launcher = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *domid = g_strdup_printf("%d", VIF_TEST_DOMID);
+    g_autofree char *chardev = g_strdup_printf("socket,id=qmp,fd=%d",
+                                               QEMU_MONITOR);
+    g_autofree char *net = format_netdev(test);
+    g_autofree char *nic = g_strconcat("xen-nic-pg,netdev=net", device, NULL);
+    const char *const argv[] = {
+        get_environment("XEN_NIC_PG_QEMU"),
+        "-machine", "xenpv,accel=qtest", "-xen-attach", "-xen-domid", domid,
+        "-nodefaults", "-no-user-config", "-display", "none",
+        "-chardev", chardev, "-mon", "chardev=qmp,mode=control",
+        "-netdev", net, "-device", nic, NULL
+    };
+
+    launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
+    g_subprocess_launcher_set_child_setup(launcher, die_with_parent, NULL,
+                                          NULL);
+    g_subprocess_launcher_set_stderr_file_path(launcher, test->log);
+    g_subprocess_launcher_take_fd(launcher, monitor, QEMU_MONITOR);
+    g_subprocess_launcher_take_fd(launcher, netdev, QEMU_NETDEV);
+    g_subprocess_launcher_set_environ(
+        launcher, xensim_environ(test->sim,
+                                 get_environment("XENSIM_LIBRARIES"),
+                                 g_get_environ()));
+    test->qemu = g_subprocess_launcher_spawnv(launcher, argv, &error);
+    if (!test->qemu) {
+        g_error("%s", error->message);
+    }
+}
+
+static void start_qemu(VifTest *test, const char *device)
+{
+    int monitor, theirs;
+
+    make_pair(SOCK_STREAM, &monitor, &theirs);
+    spawn_qemu(test, device, theirs, make_network(test));
+    test->qmp = qmp_new(monitor);
+}
+
+/* What explains a failure: what QEMU has said, and what xenstore holds */
+static void show_log(VifTest *test)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *store = xensim_store_dump(xensim_store(test->sim));
+
+    if (g_file_get_contents(test->log, &text, NULL, NULL) && *text) {
+        g_test_message("QEMU has said:");
+        g_test_message("%s", text);
+    }
+    g_test_message("xenstore has:");
+    g_test_message("%s", store);
+}
+
+static void end_qemu(VifTest *test)
+{
+    g_autoptr(GError) error = NULL;
+
+    qmp_run(test->qmp, "{'execute': 'quit'}");
+    if (!g_subprocess_wait_check(test->qemu, NULL, &error)) {
+        show_log(test);
+        g_error("QEMU: %s", error->message);
+    }
+    g_clear_pointer(&test->qmp, qmp_free);
+    g_clear_object(&test->qemu);
+}
+
+VifTest *vif_test_new(const VifTestOptions *options)
+{
+    static const VifTestOptions defaults;
+    VifTest *test = g_new0(VifTest, 1);
+
+    options = options ?: &defaults;
+    test->netdev = options->netdev;
+    test->sim = xensim_new(VIF_TEST_DOMID);
+    test->log = g_build_filename(xensim_folder(test->sim), "qemu.log", NULL);
+    start_qemu(test, options->device);
+    test->held_before = xensim_list_held(test->sim);
+    test->files_before = vif_test_open_files(test);
+    xensim_vif_new(test->sim, VIF_TEST_HANDLE, options->keys);
+    test->front = xensim_front_new(test->sim, VIF_TEST_HANDLE);
+    vif_test_expect_state(test, XenbusStateInitWait);
+    return test;
+}
+
+void vif_test_expect_state(VifTest *test, enum xenbus_state state)
+{
+    if (!xensim_vif_wait_backend(test->sim, VIF_TEST_HANDLE, state)) {
+        show_log(test);
+        g_error("the backend doesn't come to state %d", state);
+    }
+}
+
+/* Does QEMU hold what it held before there was a vif, and nothing more? */
+static bool holds_as_before(VifTest *test, char **held, unsigned int *files)
+{
+    g_free(*held);
+    *held = xensim_list_held(test->sim);
+    *files = vif_test_open_files(test);
+    return !strcmp(*held, test->held_before) && *files == test->files_before;
+}
+
+/* QEMU learns of the removal by a watch, and needs a moment. */
+static void check_leaks(VifTest *test)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+    g_autofree char *held = NULL;
+    unsigned int files;
+
+    while (!holds_as_before(test, &held, &files)) {
+        if (g_get_monotonic_time() > end) {
+            show_log(test);
+            g_error("QEMU held %s and %u files before there was a vif, and "
+                    "%s and %u files behind it", test->held_before,
+                    test->files_before, held, files);
+        }
+        g_usleep(1000);
+    }
+}
+
+void vif_test_free(VifTest *test)
+{
+    if (test->connected) {
+        vif_test_disconnect(test);
+    }
+    if (!test->removed) {
+        vif_test_remove(test, true);
+    }
+    check_leaks(test);
+    end_qemu(test);
+    close(test->peer);
+    unlink(test->log);
+    xensim_front_free(test->front);
+    xensim_free(test->sim);
+    g_free(test->held_before);
+    g_free(test->log);
+    g_free(test);
+}
+
+void vif_test_publish(VifTest *test, const XensimFrontConfig *config)
+{
+    if (!xensim_front_begin(test->front)) {
+        show_log(test);
+        g_error("the backend doesn't come to InitWait");
+    }
+    xensim_front_publish(test->front, config);
+    test->connected = true;
+}
+
+void vif_test_connect(VifTest *test, const XensimFrontConfig *config)
+{
+    static const XensimFrontConfig defaults = {
+        .csum6 = true,
+        .gso4 = true,
+        .gso6 = true,
+    };
+
+    if (!xensim_front_connect(test->front, config ?: &defaults)) {
+        g_autofree char *error = vif_test_error(test);
+
+        show_log(test);
+        g_error("the vif doesn't connect: %s", error ?: "no error");
+    }
+    test->connected = true;
+}
+
+void vif_test_disconnect(VifTest *test)
+{
+    if (!xensim_front_disconnect(test->front)) {
+        show_log(test);
+        g_error("the backend hasn't let go when the front disconnected");
+    }
+    test->connected = false;
+}
+
+void vif_test_remove(VifTest *test, bool guest_too)
+{
+    if (!xensim_vif_remove(test->sim, VIF_TEST_HANDLE, guest_too)) {
+        show_log(test);
+        g_error("the backend doesn't come to Closed when removed");
+    }
+    g_assert_cmpuint(xensim_mapped(test->sim), ==, 0);
+    test->connected = false;
+    test->removed = true;
+}
+
+VifTest *vif_test_connect_new(const void *persistent)
+{
+    VifTest *test = vif_test_new(NULL);
+
+    vif_test_connect(test, &(XensimFrontConfig) {
+        .persistent = GPOINTER_TO_INT(persistent),
+        .csum6 = true,
+        .gso4 = true,
+        .gso6 = true,
+    });
+    return test;
+}
+
+/*
+ * What QEMU has and says
+ */
+
+static JsonObject *get_member(JsonObject *object, const char *name)
+{
+    JsonObject *member = json_object_get_object_member(object, name);
+
+    if (!member) {
+        g_error("no '%s' in the vif's counters", name);
+    }
+    return member;
+}
+
+uint64_t vif_test_counter(VifTest *test, const char *direction,
+                          const char *name)
+{
+    g_autoptr(JsonNode) node = qmp_execute(
+        test->qmp, "{'execute': 'qom-get', 'arguments': {'path': "
+        "'/machine/peripheral/xen-vif-%d', 'property': 'stats'}}",
+        VIF_TEST_HANDLE);
+    g_auto(GStrv) parts = g_strsplit(name, ".", 2);
+    JsonArray *queues = json_object_get_array_member(
+        json_node_get_object(node), "queues");
+    JsonObject *object = get_member(json_array_get_object_element(queues, 0),
+                                    direction);
+    const char *last = parts[0];
+
+    if (parts[1]) {
+        object = get_member(object, parts[0]);
+        last = parts[1];
+    }
+    if (!json_object_has_member(object, last)) {
+        g_error("no counter '%s'", name);
+    }
+    return json_object_get_int_member(object, last);
+}
+
+void vif_test_wait_counter(VifTest *test, const char *direction,
+                           const char *name, uint64_t least)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+    while (vif_test_counter(test, direction, name) < least) {
+        if (g_get_monotonic_time() > end) {
+            g_error("counter %s of %s doesn't come to %" PRIu64, name,
+                    direction, least);
+        }
+        g_usleep(1000);
+    }
+}
+
+char *vif_test_error(VifTest *test)
+{
+    g_autofree char *path = g_strdup_printf(
+        "/local/domain/0/error/backend/vif/%d/%d/error", VIF_TEST_DOMID,
+        VIF_TEST_HANDLE);
+
+    return xensim_store_read(xensim_store(test->sim), 0, path);
+}
+
+unsigned int vif_test_open_files(VifTest *test)
+{
+    g_autofree char *path = g_strdup_printf(
+        "/proc/%s/fd", g_subprocess_get_identifier(test->qemu));
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    unsigned int nr = 0;
+
+    while (g_dir_read_name(dir)) {
+        nr++;
+    }
+    return nr;
+}
+
+unsigned long vif_test_memory(VifTest *test)
+{
+    g_autofree char *path = g_strdup_printf(
+        "/proc/%s/status", g_subprocess_get_identifier(test->qemu));
+    g_autofree char *text = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL)) {
+        g_error("%s can't be read", path);
+    }
+    return g_ascii_strtoull(strstr(text, "RssAnon:") + strlen("RssAnon:"),
+                            NULL, 10);
+}
+
+/*
+ * Frames
+ */
+
+void vif_test_fill(uint8_t *frame, size_t len)
+{
+    size_t i;
+
+    g_assert_cmpuint(len, >=, ETH_HLEN);
+    for (i = 0; i + 4 <= len; i += 4) {
+        uint32_t word = g_test_rand_int();
+
+        memcpy(frame + i, &word, 4);
+    }
+    for (; i < len; i++) {
+        frame[i] = g_test_rand_int();
+    }
+    frame[0] &= ~1;
+    frame[12] = ETHERTYPE >> 8;
+    frame[13] = ETHERTYPE & 0xff;
+}
+
+/* One slot of the @nr_left that have to hold @left bytes. */
+static XensimTxSlot cut_slot(size_t left, unsigned int nr_left)
+{
+    size_t rest = (size_t)(nr_left - 1) * XENSIM_PAGE_SIZE;
+    unsigned int least = left > rest ? left - rest : 1;
+    unsigned int most = MIN(left - (nr_left - 1), XENSIM_PAGE_SIZE);
+    XensimTxSlot slot;
+
+    slot.len = g_test_rand_int_range(least, most + 1);
+    slot.offset = g_test_rand_int_range(0, XENSIM_PAGE_SIZE - slot.len + 1);
+    return slot;
+}
+
+unsigned int vif_test_cut(size_t len, XensimTxSlot *slots)
+{
+    unsigned int least = (len + XENSIM_PAGE_SIZE - 1) / XENSIM_PAGE_SIZE;
+    unsigned int most = MIN(len, XEN_NETIF_NR_SLOTS_MIN);
+    unsigned int nr = g_test_rand_int_range(least, most + 1);
+
+    for (unsigned int i = 0; i < nr; i++) {
+        slots[i] = cut_slot(len, nr - i);
+        len -= slots[i].len;
+    }
+    return nr;
+}
+
+void vif_test_send(VifTest *test, const void *frame, size_t len,
+                   const XensimTxSlot *slots, unsigned int nr_slots)
+{
+    XensimTxFrame tx = {
+        .data = frame,
+        .len = len,
+        .slots = slots,
+        .nr_slots = nr_slots,
+    };
+
+    if (!xensim_front_send(test->front, 0, &tx)) {
+        g_error("the backend doesn't take a frame of %zu bytes", len);
+    }
+}
+
+static void expect_same(const void *frame, size_t len, const void *wanted,
+                        size_t wanted_len)
+{
+    g_assert_cmpmem(frame, len, wanted, wanted_len);
+}
+
+void vif_test_expect_sent(VifTest *test, const void *frame, size_t len)
+{
+    static uint8_t buffer[VIF_TEST_MAX_FRAME];
+    size_t got = vif_test_peer_receive(test, NULL, buffer, XENSIM_PATIENCE);
+
+    expect_same(buffer, got, frame, len);
+}
+
+void vif_test_expect_received(VifTest *test, const void *frame, size_t len)
+{
+    XensimRxFrame *rx = xensim_front_receive(test->front, 0, XENSIM_PATIENCE);
+
+    if (!rx) {
+        g_error("the guest doesn't receive a frame of %zu bytes", len);
+    }
+    g_assert_cmpint(rx->error, ==, 0);
+    expect_same(rx->data, rx->len, frame, len);
+    xensim_rx_frame_free(rx);
+}
+
+void vif_test_works(VifTest *test)
+{
+    uint8_t frame[100];
+
+    vif_test_fill(frame, sizeof(frame));
+    vif_test_send(test, frame, sizeof(frame), NULL, 0);
+    vif_test_expect_sent(test, frame, sizeof(frame));
+    g_assert_true(xensim_front_flush_tx(test->front, 0));
+
+    xensim_front_post_rx(test->front, 0, 1);
+    vif_test_peer_send(test, NULL, frame, sizeof(frame));
+    vif_test_expect_received(test, frame, sizeof(frame));
+}
+
+void vif_test_add_both(const char *path, GTestDataFunc function)
+{
+    g_autofree char *copied = g_strconcat(path, "/copied", NULL);
+    g_autofree char *persistent = g_strconcat(path, "/persistent", NULL);
+
+    g_test_add_data_func(copied, GINT_TO_POINTER(false), function);
+    g_test_add_data_func(persistent, GINT_TO_POINTER(true), function);
+}

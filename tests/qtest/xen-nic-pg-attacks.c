@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What guests have done to network backends, one test for each advisory
+ *
+ * Each does to this backend what the advisory says was done to another.  It
+ * must answer with an error, or stop the vif with a reason; QEMU goes on, and
+ * a frontend that behaves can connect afterwards.
+ */
+
+#include <linux/if_ether.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "frames.h"
+#include "raw.h"
+
+#define FRAME 200
+
+static VifTest *connect_new(bool persistent)
+{
+    return vif_test_connect_new(GINT_TO_POINTER(persistent));
+}
+
+/* The vif has been stopped, with a reason, and lets go of everything. */
+static void expect_fault(VifTest *test, const char *reason)
+{
+    g_autofree char *error = NULL;
+
+    vif_test_expect_state(test, XenbusStateClosing);
+    error = vif_test_error(test);
+    if (!error || !strstr(error, reason)) {
+        g_error("the error is '%s', expected something with '%s'", error,
+                reason);
+    }
+    g_assert_cmpuint(xensim_mapped(test->sim), ==, 0);
+}
+
+/* A frontend that behaves connects. */
+static void expect_recovery(VifTest *test)
+{
+    vif_test_disconnect(test);
+    vif_test_connect(test, NULL);
+    vif_test_works(test);
+    vif_test_free(test);
+}
+
+/*
+ * XSA-39: ring indexes beyond the ring
+ */
+
+static void test_xsa_39_tx(void)
+{
+    VifTest *test = connect_new(true);
+    XensimQueue *queue = &test->front->queues[0];
+
+    vif_test_works(test);
+    queue->tx.sring->req_prod = queue->tx.rsp_cons + XENSIM_TX_SLOTS + 1;
+    xensim_notify(test->sim, queue->tx_port);
+    expect_fault(test, "transmit ring: the request index is beyond");
+    expect_recovery(test);
+}
+
+static void test_xsa_39_rx(void)
+{
+    VifTest *test = connect_new(true);
+    XensimQueue *queue = &test->front->queues[0];
+    uint8_t data[FRAME];
+
+    vif_test_works(test);
+    queue->rx.sring->req_prod = queue->rx.rsp_cons - 1;
+    vif_test_fill(data, sizeof(data));
+    vif_test_peer_send(test, NULL, data, sizeof(data));
+    expect_fault(test, "receive ring: the request index is beyond");
+    expect_recovery(test);
+}
+
+/* The same when the vif connects. */
+static void test_xsa_39_start(void)
+{
+    VifTest *test = vif_test_new(NULL);
+    netif_tx_sring_t *ring;
+
+    vif_test_publish(test, &(XensimFrontConfig) { 0 });
+    ring = xensim_page(test->sim, test->front->queues[0].tx_frame);
+    ring->req_prod = XENSIM_TX_SLOTS + 1;
+    xensim_front_set_state(test->front, XenbusStateConnected);
+    expect_fault(test, "transmit ring: the request index is beyond");
+    expect_recovery(test);
+}
+
+/*
+ * XSA-90: a frame that isn't well-formed
+ */
+
+/* A frame of more slots than any may have; the others go on. */
+static void test_xsa_90_slots(void)
+{
+    VifTest *test = connect_new(false);
+    uint32_t ref = raw_grant(test, true, NULL);
+
+    for (unsigned int nr = XEN_NETIF_NR_SLOTS_MIN + 1; nr < 60; nr++) {
+        for (unsigned int i = 0; i < nr; i++) {
+            raw_put_tx(test, &(netif_tx_request_t) {
+                .gref = ref,
+                .id = i,
+                .size = i ? 10 : nr * 10,
+                .flags = i + 1 < nr ? NETTXF_more_data : 0,
+            });
+        }
+        raw_push_tx(test);
+        for (unsigned int i = 0; i < nr; i++) {
+            raw_expect_tx(test, i, NETIF_RSP_ERROR);
+        }
+    }
+    g_assert_cmpuint(vif_test_counter(test, "tx", "drops.slots"), ==,
+                     60 - XEN_NETIF_NR_SLOTS_MIN - 1);
+    expect_recovery(test);
+}
+
+/* A frame that never ends. */
+static void test_xsa_90_endless(void)
+{
+    VifTest *test = connect_new(false);
+    uint32_t ref = raw_grant(test, true, NULL);
+
+    for (unsigned int i = 0; i < XENSIM_TX_SLOTS; i++) {
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = ref,
+            .size = 1000,
+            .flags = NETTXF_more_data,
+        });
+    }
+    raw_push_tx(test);
+    expect_fault(test, "a frame of more slots than any may have");
+    expect_recovery(test);
+}
+
+static void expect_error(VifTest *test, const netif_tx_request_t *request)
+{
+    raw_put_tx(test, request);
+    raw_push_tx(test);
+    raw_expect_tx(test, request->id, NETIF_RSP_ERROR);
+}
+
+/* Slots that leave the page, and sizes that can't be. */
+static void test_xsa_90_sizes(void)
+{
+    static const struct {
+        uint16_t offset, size;
+    } wrong[] = {
+        { 0, 0 }, { 0, ETH_HLEN - 1 }, { 4095, 14 }, { 4096, 14 },
+        { 65535, 14 }, { 1, 4096 }, { 0, 4097 }, { 0, 65535 },
+    };
+    VifTest *test = connect_new(false);
+    uint32_t ref = raw_grant(test, true, NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        expect_error(test, &(netif_tx_request_t) {
+            .gref = ref,
+            .id = i,
+            .offset = wrong[i].offset,
+            .size = wrong[i].size,
+        });
+    }
+    g_assert_cmpuint(vif_test_counter(test, "tx", "drops.size") +
+                     vif_test_counter(test, "tx", "drops.page"), ==,
+                     G_N_ELEMENTS(wrong));
+    expect_recovery(test);
+}
+
+/* Two slots whose sizes disagree with the frame's. */
+static void test_xsa_90_disagreement(void)
+{
+    static const uint16_t sizes[][2] = {
+        { 100, 101 }, { 14, 15 }, { 50, 65535 },
+    };
+    VifTest *test = connect_new(false);
+    uint32_t ref = raw_grant(test, true, NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = ref,
+            .id = 1,
+            .size = sizes[i][0],
+            .flags = NETTXF_more_data,
+        });
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = ref,
+            .id = 2,
+            .size = sizes[i][1],
+        });
+        raw_push_tx(test);
+        raw_expect_tx(test, 1, NETIF_RSP_ERROR);
+        raw_expect_tx(test, 2, NETIF_RSP_ERROR);
+    }
+    expect_recovery(test);
+}
+
+/* Extra infos: unknown, without end, a GSO that fits no TCP. */
+static void test_xsa_90_extras(void)
+{
+    static const netif_extra_info_t wrong[] = {
+        { .type = 77 },
+        { .type = XEN_NETIF_EXTRA_TYPE_GSO, .u.gso.type = 1 },
+        { .type = XEN_NETIF_EXTRA_TYPE_GSO, .u.gso = { .size = 9, .type = 7 } },
+        { .type = XEN_NETIF_EXTRA_TYPE_GSO,
+          .u.gso = { .size = 500, .type = XEN_NETIF_GSO_TYPE_TCPV4 } },
+    };
+    VifTest *test = connect_new(false);
+    uint32_t ref = raw_grant(test, true, NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = ref,
+            .id = i,
+            .size = FRAME,
+            .flags = NETTXF_extra_info | NETTXF_csum_blank |
+                     NETTXF_data_validated,
+        });
+        raw_put_tx_extra(test, &wrong[i]);
+        raw_push_tx(test);
+        raw_expect_tx(test, i, NETIF_RSP_ERROR);
+        raw_expect_tx(test, i, NETIF_RSP_NULL);
+    }
+    g_assert_cmpuint(vif_test_counter(test, "tx", "drops.extra") +
+                     vif_test_counter(test, "tx", "drops.gso"), ==,
+                     G_N_ELEMENTS(wrong));
+    expect_recovery(test);
+}
+
+/*
+ * XSA-155: what is in shared memory changes while it is looked at
+ */
+
+/**
+ * Flipper: a second thread of the guest that writes all the time
+ * @values: what it writes, in turn
+ */
+typedef struct Flipper {
+    GThread *thread;
+    gint stop;
+    _Atomic uint16_t *at;
+    uint16_t values[2];
+    unsigned int stride;
+    unsigned int nr;
+} Flipper;
+
+static gpointer flip(gpointer opaque)
+{
+    Flipper *flipper = opaque;
+    unsigned int turn = 0;
+
+    while (!g_atomic_int_get(&flipper->stop)) {
+        for (unsigned int i = 0; i < flipper->nr; i++) {
+            flipper->at[i * flipper->stride] = flipper->values[turn % 2];
+        }
+        turn++;
+    }
+    return NULL;
+}
+
+static void start_flipper(Flipper *flipper)
+{
+    flipper->thread = g_thread_new("flipper", flip, flipper);
+}
+
+static void stop_flipper(Flipper *flipper)
+{
+    g_atomic_int_set(&flipper->stop, 1);
+    g_thread_join(flipper->thread);
+}
+
+/* The size in the ring is a good one in one moment, and not in the next. */
+static void test_xsa_155_ring(void)
+{
+    enum { ROUNDS = 2000 };
+    VifTest *test = connect_new(true);
+    netif_tx_front_ring_t *ring = &test->front->queues[0].tx;
+    uint32_t ref = raw_grant(test, true, NULL);
+    Flipper flipper = {
+        .at = (_Atomic uint16_t *)&ring->sring->ring[0].req.size,
+        .values = { FRAME, 65535 },
+        .stride = sizeof(union netif_tx_sring_entry) / sizeof(uint16_t),
+        .nr = XENSIM_TX_SLOTS,
+    };
+    static uint8_t got[VIF_TEST_MAX_FRAME];
+    uint64_t good = 0, bad;
+
+    start_flipper(&flipper);
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        netif_tx_response_t response;
+        int more = 0;
+
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = ref,
+            .id = i,
+            .size = FRAME,
+        });
+        raw_push_tx(test);
+        while (!more) {
+            RING_FINAL_CHECK_FOR_RESPONSES(ring, more);
+        }
+        response = *RING_GET_RESPONSE(ring, ring->rsp_cons);
+        ring->rsp_cons++;
+        if (response.status == NETIF_RSP_OKAY) {
+            g_assert_cmpuint(vif_test_peer_receive(test, NULL, got,
+                                                   XENSIM_PATIENCE),
+                             ==, FRAME);
+            good++;
+        }
+    }
+    stop_flipper(&flipper);
+    bad = vif_test_counter(test, "tx", "drops.page");
+    g_assert_cmpuint(good + bad, ==, ROUNDS);
+    g_assert_cmpuint(good, >, 0);
+    expect_recovery(test);
+}
+
+/* The TCP header in a mapped page grows and shrinks. */
+static void test_xsa_155_headers(void)
+{
+    enum { ROUNDS = 2000, MSS = 500 };
+    const FrameKind kind = { .tcp = true };
+    VifTest *test = connect_new(true);
+    uint32_t ref, frame;
+    uint8_t *page;
+    netif_extra_info_t gso = {
+        .type = XEN_NETIF_EXTRA_TYPE_GSO,
+        .u.gso = { .size = MSS, .type = XEN_NETIF_GSO_TYPE_TCPV4 },
+    };
+    Flipper flipper = { .values = { 0x1850, 0x18f0 }, .nr = 1 };
+    unsigned int len = frame_payload(kind) + 3 * MSS;
+    static uint8_t got[VIF_TEST_MAX_FRAME];
+
+    ref = raw_grant(test, true, &frame);
+    page = xensim_page(test->sim, frame);
+    frame_make(page, len, kind);
+    flipper.at = (_Atomic uint16_t *)(page + frame_l4(kind) + 12);
+    start_flipper(&flipper);
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = ref,
+            .id = i,
+            .size = len,
+            .flags = NETTXF_extra_info | NETTXF_csum_blank |
+                     NETTXF_data_validated,
+        });
+        raw_put_tx_extra(test, &gso);
+        raw_push_tx(test);
+        raw_expect_tx(test, i, NETIF_RSP_OKAY);
+        raw_expect_tx(test, i, NETIF_RSP_NULL);
+        for (size_t left = 3 * MSS; left;) {
+            size_t size = vif_test_peer_receive(test, NULL, got,
+                                                XENSIM_PATIENCE);
+            size_t header = frame_l4(kind) + got[frame_l4(kind) + 12] / 16 * 4;
+
+            /* Each segment was made of one and the same header. */
+            g_assert_cmpstr(frame_check(got, size, kind), ==, NULL);
+            if (header > frame_payload(kind)) {
+                left = MIN(left, 3 * MSS - (header - frame_payload(kind)));
+            }
+            left -= MIN(left, size - header);
+        }
+    }
+    stop_flipper(&flipper);
+    expect_recovery(test);
+}
+
+/*
+ * XSA-216: bytes of the host in what the guest gets
+ */
+
+/* A response is four bytes; what is behind them in the slot stays. */
+static void test_xsa_216_tx(void)
+{
+    VifTest *test = connect_new(false);
+    netif_tx_front_ring_t *ring = &test->front->queues[0].tx;
+    union netif_tx_sring_entry *slot = &ring->sring->ring[0];
+    netif_tx_request_t request = { .id = 0x1234, .size = FRAME };
+    union netif_tx_sring_entry wanted;
+    uint32_t frame;
+
+    request.gref = raw_grant(test, true, &frame);
+    memset(&wanted, 0, sizeof(wanted));
+    wanted.req = request;
+    wanted.rsp = (netif_tx_response_t) { .id = 0x1234 };
+    raw_put_tx(test, &request);
+    raw_push_tx(test);
+    raw_expect_tx(test, 0x1234, NETIF_RSP_OKAY);
+    g_assert_cmpmem(slot, sizeof(*slot), &wanted, sizeof(wanted));
+    vif_test_expect_sent(test, xensim_page(test->sim, frame), FRAME);
+    expect_recovery(test);
+}
+
+/* The bytes of a page that the frame doesn't fill stay as they were. */
+static void test_xsa_216_rx(void)
+{
+    VifTest *test = connect_new(false);
+    uint8_t data[ETH_HLEN], *page;
+    uint32_t ref, frame;
+
+    ref = raw_grant(test, false, &frame);
+    page = xensim_page(test->sim, frame);
+    memset(page, XENSIM_RX_PATTERN, XENSIM_PAGE_SIZE);
+    vif_test_fill(data, sizeof(data));
+    raw_put_rx(test, 0, ref);
+    raw_push_rx(test);
+    vif_test_peer_send(test, NULL, data, sizeof(data));
+    g_assert_cmpint(raw_expect_rx(test, 0).status, ==, sizeof(data));
+    g_assert_cmpmem(page, sizeof(data), data, sizeof(data));
+    for (int i = sizeof(data); i < XENSIM_PAGE_SIZE; i++) {
+        g_assert_cmpuint(page[i], ==, XENSIM_RX_PATTERN);
+    }
+    expect_recovery(test);
+}
+
+/*
+ * XSA-270: an index into the hash mapping, on the control ring
+ */
+
+/* There's no control ring: it isn't offered, and a frontend's isn't mapped. */
+static void test_xsa_270(void)
+{
+    VifTest *test = vif_test_new(NULL);
+    g_autofree char *path = xensim_vif_backend(test->sim, VIF_TEST_HANDLE,
+                                               "feature-ctrl-ring");
+    g_autofree char *offer = xensim_store_read(xensim_store(test->sim), 0,
+                                               path);
+    g_autofree char *ref = NULL;
+    const char *keys[] = { "ctrl-ring-ref", NULL, NULL };
+    uint32_t ring = raw_grant(test, false, NULL);
+
+    g_assert_null(offer);
+    ref = g_strdup_printf("%u", ring);
+    keys[1] = ref;
+    vif_test_connect(test, &(XensimFrontConfig) { .keys = keys });
+    vif_test_works(test);
+    g_assert_cmpuint(xensim_pins(test->sim, ring), ==, 0);
+    vif_test_free(test);
+}
+
+/*
+ * XSA-362, XSA-367: errors of grant operations taken for bugs, or ignored
+ */
+
+static void test_xsa_362(void)
+{
+    VifTest *test = vif_test_new(NULL);
+
+    for (unsigned int nth = 0; nth < 2; nth++) {
+        xensim_fail(test->sim, XENSIM_OP_MAP, nth, 1);
+        vif_test_publish(test, &(XensimFrontConfig) { 0 });
+        xensim_front_set_state(test->front, XenbusStateConnected);
+        expect_fault(test, nth ? "cannot map rx-ring" : "cannot map tx-ring");
+        vif_test_disconnect(test);
+    }
+    vif_test_connect(test, NULL);
+    vif_test_works(test);
+    vif_test_free(test);
+}
+
+/* A copy that fails isn't a frame of what was in memory before. */
+static void test_xsa_367(void)
+{
+    VifTest *test = connect_new(false);
+    uint8_t data[FRAME];
+    uint32_t ref = raw_grant(test, true, NULL);
+
+    xensim_fail(test->sim, XENSIM_OP_COPY, 0, 1);
+    expect_error(test, &(netif_tx_request_t) { .gref = ref, .size = FRAME });
+    g_assert_cmpuint(vif_test_peer_receive(test, NULL, data, 50), ==, 0);
+    g_assert_cmpuint(vif_test_counter(test, "tx", "drops.grant"), ==, 1);
+    expect_recovery(test);
+}
+
+/* The whole call fails, as it does without memory. */
+static void test_xsa_367_call(void)
+{
+    VifTest *test = connect_new(false);
+    uint32_t ref = raw_grant(test, true, NULL);
+
+    xensim_fail(test->sim, XENSIM_OP_COPY_CALL, 0, 1000);
+    expect_error(test, &(netif_tx_request_t) { .gref = ref, .size = FRAME });
+    xensim_fail(test->sim, XENSIM_OP_COPY_CALL, 0, 0);
+    expect_recovery(test);
+}
+
+/*
+ * XSA-374: the frontend disconnects in the midst of traffic
+ */
+
+/**
+ * Sender: sends to the guest all the time
+ */
+typedef struct Sender {
+    VifTest *test;
+    gint stop;
+} Sender;
+
+static gpointer send_all_the_time(gpointer opaque)
+{
+    Sender *sender = opaque;
+    uint8_t data[FRAME];
+
+    vif_test_fill(data, sizeof(data));
+    while (!g_atomic_int_get(&sender->stop)) {
+        if (send(sender->test->peer, data, sizeof(data), MSG_DONTWAIT) < 0) {
+            g_thread_yield();
+        }
+    }
+    return NULL;
+}
+
+static void test_xsa_374(void)
+{
+    enum { ROUNDS = 100, FRAMES = 40 };
+    VifTest *test = vif_test_new(NULL);
+    Sender sender = { .test = test };
+    GThread *thread = g_thread_new("sender", send_all_the_time, &sender);
+    uint8_t data[FRAME];
+    XensimTxFrame tx = { .data = data, .len = sizeof(data) };
+
+    vif_test_fill(data, sizeof(data));
+    for (int i = 0; i < ROUNDS; i++) {
+        vif_test_connect(test, &(XensimFrontConfig) { .persistent = i % 2 });
+        xensim_front_post_rx(test->front, 0, XENSIM_RX_SLOTS);
+        for (int j = 0; j < FRAMES; j++) {
+            xensim_front_queue_tx(test->front, 0, &tx);
+        }
+        xensim_front_push_tx(test->front, 0);
+        vif_test_disconnect(test);
+    }
+    g_atomic_int_set(&sender.stop, 1);
+    g_thread_join(thread);
+    vif_test_free(test);
+}
+
+/*
+ * XSA-392: the guest posts no buffers
+ */
+
+static void test_xsa_392(void)
+{
+    enum { LEN = 60000, GROWTH_KIB = 4096 };
+    VifTest *test = connect_new(true);
+    g_autofree uint8_t *data = g_malloc(LEN);
+    unsigned long memory;
+    uint64_t accepted = 0;
+
+    vif_test_works(test);
+    memory = vif_test_memory(test);
+    vif_test_fill(data, LEN);
+    for (int i = 0; i < 2000; i++) {
+        memcpy(data + ETH_HLEN, &accepted, sizeof(accepted));
+        if (send(test->peer, data, LEN, MSG_DONTWAIT) == LEN) {
+            accepted++;
+        } else {
+            g_usleep(100);
+        }
+    }
+    g_assert_cmpuint(vif_test_memory(test), <=, memory + GROWTH_KIB);
+
+    /* What was accepted comes, in order. */
+    for (uint64_t i = 0; i < accepted; i++) {
+        memcpy(data + ETH_HLEN, &i, sizeof(i));
+        xensim_front_post_rx(test->front, 0, XENSIM_RX_SLOTS);
+        vif_test_expect_received(test, data, LEN);
+    }
+    expect_recovery(test);
+}
+
+/*
+ * XSA-423: headers split over slots
+ */
+
+static void test_xsa_423(void)
+{
+    const FrameKind kind = { .tcp = true, .ipv6 = true };
+    enum { LEN = 1400 };
+    VifTest *test = connect_new(true);
+    XensimTxSlot slots[XEN_NETIF_NR_SLOTS_MIN];
+    uint8_t data[LEN], wanted[LEN];
+    XensimTxFrame tx = {
+        .data = data,
+        .len = LEN,
+        .slots = slots,
+        .nr_slots = XEN_NETIF_NR_SLOTS_MIN,
+        .flags = NETTXF_csum_blank | NETTXF_data_validated,
+    };
+
+    /* The first slots are of one byte each, from any place of the headers. */
+    for (unsigned int first = 1; first < 60; first++) {
+        unsigned int left = LEN - first;
+
+        slots[0] = (XensimTxSlot) { .len = first };
+        for (int i = 1; i < XEN_NETIF_NR_SLOTS_MIN - 1; i++) {
+            slots[i] = (XensimTxSlot) { .offset = i, .len = 1 };
+            left--;
+        }
+        slots[XEN_NETIF_NR_SLOTS_MIN - 1] = (XensimTxSlot) { .len = left };
+        frame_make(data, LEN, kind);
+        memcpy(wanted, data, LEN);
+        frame_blank_checksum(data, LEN, kind);
+        g_assert_true(xensim_front_send(test->front, 0, &tx));
+        vif_test_expect_sent(test, wanted, LEN);
+    }
+    expect_recovery(test);
+}
+
+/*
+ * XSA-424: a lock taken twice when a frame is dropped
+ */
+
+/* Good and bad frames mixed; each is answered, and the good ones come. */
+static void test_xsa_424(void)
+{
+    enum { ROUNDS = 500, BURST = 60 };
+    VifTest *test = connect_new(true);
+    uint32_t ref, frame;
+
+    ref = raw_grant(test, true, &frame);
+    for (int i = 0; i < ROUNDS; i++) {
+        bool good[BURST];
+
+        for (int j = 0; j < BURST; j++) {
+            good[j] = g_test_rand_int_range(0, 2);
+            raw_put_tx(test, &(netif_tx_request_t) {
+                .gref = good[j] ? ref : 0,
+                .id = j,
+                .size = FRAME,
+                .offset = g_test_rand_int_range(0, 2) || good[j] ? 0 : 4090,
+            });
+        }
+        raw_push_tx(test);
+        for (int j = 0; j < BURST; j++) {
+            raw_expect_tx(test, j, good[j] ? NETIF_RSP_OKAY : NETIF_RSP_ERROR);
+            if (good[j]) {
+                vif_test_expect_sent(test, xensim_page(test->sim, frame),
+                                     FRAME);
+            }
+        }
+    }
+    expect_recovery(test);
+}
+
+/*
+ * XSA-432: as many slots as allowed, all of them tiny
+ */
+
+static void test_xsa_432(void)
+{
+    enum { NR = XEN_NETIF_NR_SLOTS_MIN, FRAMES = XENSIM_TX_SLOTS / NR };
+    VifTest *test = connect_new(true);
+    XensimTxSlot slots[NR];
+    uint8_t data[NR];
+    XensimTxFrame tx = {
+        .data = data,
+        .len = NR,
+        .slots = slots,
+        .nr_slots = NR,
+        .flags = NETTXF_csum_blank | NETTXF_data_validated,
+    };
+
+    for (int i = 0; i < NR; i++) {
+        slots[i] = (XensimTxSlot) { .offset = XENSIM_PAGE_SIZE - 1, .len = 1 };
+    }
+    vif_test_fill(data, NR);
+    for (int round = 0; round < 20; round++) {
+        /* They have no header whose checksum could be blank. */
+        for (int i = 0; i < FRAMES; i++) {
+            g_assert_true(xensim_front_queue_tx(test->front, 0, &tx));
+        }
+        xensim_front_push_tx(test->front, 0);
+        g_assert_true(xensim_front_flush_tx(test->front, 0));
+    }
+    g_assert_cmpuint(vif_test_counter(test, "tx", "drops.checksum"), ==,
+                     20 * FRAMES);
+    expect_recovery(test);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/attacks/xsa-39/tx", test_xsa_39_tx);
+    g_test_add_func("/attacks/xsa-39/rx", test_xsa_39_rx);
+    g_test_add_func("/attacks/xsa-39/start", test_xsa_39_start);
+    g_test_add_func("/attacks/xsa-90/slots", test_xsa_90_slots);
+    g_test_add_func("/attacks/xsa-90/endless", test_xsa_90_endless);
+    g_test_add_func("/attacks/xsa-90/sizes", test_xsa_90_sizes);
+    g_test_add_func("/attacks/xsa-90/disagreement", test_xsa_90_disagreement);
+    g_test_add_func("/attacks/xsa-90/extras", test_xsa_90_extras);
+    g_test_add_func("/attacks/xsa-155/ring", test_xsa_155_ring);
+    g_test_add_func("/attacks/xsa-155/headers", test_xsa_155_headers);
+    g_test_add_func("/attacks/xsa-216/tx", test_xsa_216_tx);
+    g_test_add_func("/attacks/xsa-216/rx", test_xsa_216_rx);
+    g_test_add_func("/attacks/xsa-270", test_xsa_270);
+    g_test_add_func("/attacks/xsa-362", test_xsa_362);
+    g_test_add_func("/attacks/xsa-367/segment", test_xsa_367);
+    g_test_add_func("/attacks/xsa-367/call", test_xsa_367_call);
+    g_test_add_func("/attacks/xsa-374", test_xsa_374);
+    g_test_add_func("/attacks/xsa-392", test_xsa_392);
+    g_test_add_func("/attacks/xsa-423", test_xsa_423);
+    g_test_add_func("/attacks/xsa-424", test_xsa_424);
+    g_test_add_func("/attacks/xsa-432", test_xsa_432);
+    return g_test_run();
+}

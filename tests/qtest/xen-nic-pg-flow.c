@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who waits for whom: full rings, full netdevs, notifications
+ *
+ * Nothing that was accepted may be lost or change its place, and nothing is
+ * queued without bound: whoever can't go on makes the other end wait.
+ *
+ * Notifications are those that ring.h's event indexes ask for, no more, and
+ * above all no less.
+ */
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "raw.h"
+
+#define FRAME 200
+
+static void number_frame(uint8_t *data, uint64_t number)
+{
+    memcpy(data + ETH_HLEN, &number, sizeof(number));
+}
+
+/*
+ * Backpressure
+ */
+
+/* The netdev takes nothing for long: the guest's ring stays full. */
+static void test_tx_backpressure(const void *persistent)
+{
+    enum { LEN = 9000 };
+    VifTest *test = vif_test_connect_new(persistent);
+    uint8_t data[LEN];
+    XensimTxFrame tx = { .data = data, .len = LEN };
+    uint64_t sent = 0;
+    int idle = 0;
+
+    vif_test_fill(data, LEN);
+    /* Send until nothing moves any more. */
+    while (idle < 50) {
+        number_frame(data, sent);
+        if (xensim_front_queue_tx(test->front, 0, &tx)) {
+            xensim_front_push_tx(test->front, 0);
+            sent++;
+            idle = 0;
+        } else {
+            g_usleep(2000);
+            idle++;
+        }
+    }
+    g_assert_cmpuint(vif_test_counter(test, "tx", "held-back"), >, 0);
+    g_assert_cmpuint(vif_test_counter(test, "tx", "frames"), <, sent);
+
+    for (uint64_t i = 0; i < sent; i++) {
+        number_frame(data, i);
+        vif_test_expect_sent(test, data, LEN);
+    }
+    g_assert_true(xensim_front_flush_tx(test->front, 0));
+    g_assert_cmpuint(vif_test_counter(test, "tx", "frames"), ==, sent);
+    vif_test_works(test);
+    vif_test_free(test);
+}
+
+/* The guest posts nothing for long: the netdev's other end has to wait. */
+static void test_rx_backpressure(const void *persistent)
+{
+    VifTest *test = vif_test_connect_new(persistent);
+    uint8_t data[FRAME];
+    uint64_t accepted = 0;
+    int idle = 0;
+
+    vif_test_fill(data, FRAME);
+    while (idle < 50) {
+        number_frame(data, accepted);
+        if (send(test->peer, data, FRAME, MSG_DONTWAIT) == FRAME) {
+            accepted++;
+            idle = 0;
+        } else {
+            g_assert_cmpint(errno, ==, EAGAIN);
+            g_usleep(2000);
+            idle++;
+        }
+    }
+    g_assert_cmpuint(vif_test_counter(test, "rx", "held-back"), >, 0);
+    g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, 0);
+
+    for (uint64_t i = 0; i < accepted; i++) {
+        xensim_front_post_rx(test->front, 0, 1);
+        number_frame(data, i);
+        vif_test_expect_received(test, data, FRAME);
+    }
+    g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, accepted);
+    vif_test_works(test);
+    vif_test_free(test);
+}
+
+/* A frontend that doesn't notify of buffers can't be waited for. */
+static void test_rx_no_notify(void)
+{
+    const char *const keys[] = { "feature-rx-notify", "", NULL };
+    VifTest *test = vif_test_new(NULL);
+    uint8_t data[FRAME];
+
+    vif_test_connect(test, &(XensimFrontConfig) { .keys = keys });
+    vif_test_fill(data, FRAME);
+    for (int i = 0; i < 10; i++) {
+        vif_test_peer_send(test, NULL, data, FRAME);
+    }
+    vif_test_wait_counter(test, "rx", "drops.no-slots", 10);
+    vif_test_works(test);
+    vif_test_free(test);
+}
+
+/* A frame of several slots waits until there are as many. */
+static void test_rx_slot_by_slot(const void *persistent)
+{
+    enum { LEN = 5 * XENSIM_PAGE_SIZE };
+    VifTest *test = vif_test_connect_new(persistent);
+    uint8_t data[LEN];
+
+    vif_test_fill(data, LEN);
+    vif_test_peer_send(test, NULL, data, LEN);
+    for (int i = 0; i < 5; i++) {
+        g_assert_null(xensim_front_receive(test->front, 0, 0));
+        xensim_front_post_rx(test->front, 0, 1);
+    }
+    vif_test_expect_received(test, data, LEN);
+    vif_test_free(test);
+}
+
+/*
+ * Notifications
+ */
+
+static XensimQueue *queue_of(VifTest *test)
+{
+    return &test->front->queues[0];
+}
+
+static void wait_responses(netif_tx_front_ring_t *ring, RING_IDX upto)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+    while ((int32_t)(g_atomic_int_get((gint *)&ring->sring->rsp_prod) - upto) <
+           0) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    }
+}
+
+/* The backend notifies when its index passes rsp_event, and only then. */
+static void test_tx_notifications(void)
+{
+    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    XensimQueue *queue = queue_of(test);
+    netif_tx_front_ring_t *ring = &queue->tx;
+    uint32_t ref = raw_grant(test, true, NULL);
+    uint8_t data[VIF_TEST_MAX_FRAME];
+
+    for (int i = 0; i < 200; i++) {
+        unsigned int nr = g_test_rand_int_range(1, 20);
+        unsigned int event = g_test_rand_int_range(1, 30);
+        uint64_t events = xensim_events(test->sim, queue->tx_port);
+        uint64_t counted = vif_test_counter(test, "tx", "notifications-sent");
+
+        ring->sring->rsp_event = ring->rsp_cons + event;
+        for (unsigned int j = 0; j < nr; j++) {
+            raw_put_tx(test, &(netif_tx_request_t) {
+                .gref = ref,
+                .id = j,
+                .size = FRAME,
+            });
+        }
+        raw_push_tx(test);
+        wait_responses(ring, ring->rsp_cons + nr);
+        for (unsigned int j = 0; j < nr; j++) {
+            vif_test_peer_receive(test, NULL, data, XENSIM_PATIENCE);
+        }
+        ring->rsp_cons += nr;
+        /* The counter tells that the burst's end has been reached. */
+        counted = vif_test_counter(test, "tx", "notifications-sent") - counted;
+        g_assert_cmpuint(counted, ==, event <= nr);
+        g_assert_cmpuint(xensim_events(test->sim, queue->tx_port) - events, ==,
+                         counted);
+    }
+    vif_test_free(test);
+}
+
+/* The backend asks for a notification of the next request when it's idle. */
+static void test_tx_asks(void)
+{
+    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    netif_tx_front_ring_t *ring = &queue_of(test)->tx;
+    uint8_t data[FRAME];
+
+    vif_test_fill(data, FRAME);
+    for (int i = 0; i < 100; i++) {
+        gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+        while (g_atomic_int_get((gint *)&ring->sring->req_event) !=
+               (gint)(ring->req_prod_pvt + 1)) {
+            g_assert_cmpint(g_get_monotonic_time(), <, end);
+        }
+        vif_test_send(test, data, FRAME, NULL, 0);
+        vif_test_expect_sent(test, data, FRAME);
+    }
+    vif_test_free(test);
+}
+
+/*
+ * A million exchanges, each waiting for the other end: what one end misses
+ * once, it waits for for ever.  The link is down, so that frames cost little.
+ */
+static void test_no_lost_wakeup(void)
+{
+    uint64_t exchanges = g_getenv("XEN_NIC_PG_SANITIZED") ? 200000 : 1000000;
+    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    XensimQueue *queue = queue_of(test);
+    netif_tx_front_ring_t *ring = &queue->tx;
+    uint32_t ref = raw_grant(test, true, NULL);
+
+    qmp_run(test->qmp, "{'execute': 'set_link', 'arguments': "
+            "{'name': 'net', 'up': false}}");
+    for (uint64_t done = 0; done < exchanges;) {
+        unsigned int nr = g_test_rand_int_range(1, 4);
+        int notify, more;
+
+        for (unsigned int i = 0; i < nr; i++) {
+            raw_put_tx(test, &(netif_tx_request_t) {
+                .gref = ref,
+                .size = FRAME,
+            });
+        }
+        RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(ring, notify);
+        if (notify) {
+            xensim_notify(test->sim, queue->tx_port);
+        }
+        /* Before and while the backend goes to sleep */
+        for (int spin = g_test_rand_int_range(0, 200); spin; spin--) {
+            atomic_signal_fence(memory_order_seq_cst);
+        }
+        RING_FINAL_CHECK_FOR_RESPONSES(ring, more);
+        if (!more && !xensim_wait_event(test->sim, queue->tx_port,
+                                        XENSIM_PATIENCE)) {
+            g_error("after %" PRIu64 " exchanges: no notification", done);
+        }
+        while (RING_HAS_UNCONSUMED_RESPONSES(ring)) {
+            ring->rsp_cons++;
+            done++;
+        }
+    }
+    vif_test_free(test);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    vif_test_add_both("/flow/tx-backpressure", test_tx_backpressure);
+    vif_test_add_both("/flow/rx-backpressure", test_rx_backpressure);
+    g_test_add_func("/flow/rx-no-notify", test_rx_no_notify);
+    vif_test_add_both("/flow/rx-slot-by-slot", test_rx_slot_by_slot);
+    g_test_add_func("/flow/tx-notifications", test_tx_notifications);
+    g_test_add_func("/flow/tx-asks", test_tx_asks);
+    g_test_add_func("/flow/no-lost-wakeup", test_no_lost_wakeup);
+    return g_test_run();
+}
