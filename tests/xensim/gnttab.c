@@ -181,7 +181,9 @@ static void *map_locked(xengnttab_handle *xgt, uint32_t count,
                          prot);
     }
     if (error) {
-        munmap(addr, (size_t)count * XENSIM_PAGE_SIZE);
+        /* No page twice: another thread may have mapped something by then. */
+        munmap((uint8_t *)addr + (size_t)mapping->count * XENSIM_PAGE_SIZE,
+               (size_t)(count - mapping->count) * XENSIM_PAGE_SIZE);
         end_mapping(xgt, mapping);
         errno = -error;
         return NULL;

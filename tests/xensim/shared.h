@@ -188,8 +188,9 @@ static inline bool xensim_op(XensimShared *shared, XensimOp op)
     XensimFault *fault = &shared->faults[op];
     uint64_t number = atomic_fetch_add(&fault->done, 1);
 
-    return number < atomic_load(&fault->from) ||
-           number >= atomic_load(&fault->to);
+    /* In the order opposite to that in which xensim_fail() writes them */
+    return number >= atomic_load(&fault->to) ||
+           number < atomic_load(&fault->from);
 }
 
 /*

@@ -290,8 +290,34 @@ static int answer_domain_path(Request *request)
     return 0;
 }
 
+/* Is the first text a path?  The others' are numbers, letters or nothing. */
+static bool has_path(const Request *request)
+{
+    return request->header.type != XS_TRANSACTION_START &&
+           request->header.type != XS_TRANSACTION_END &&
+           request->header.type != XS_GET_DOMAIN_PATH;
+}
+
+/* What begins with @ isn't a node, but can be watched.  The root is "". */
+static bool is_valid_path(const Request *request)
+{
+    const char *path = request->path;
+    size_t len = strlen(path);
+
+    if (*path == '@') {
+        return request->header.type == XS_WATCH ||
+               request->header.type == XS_UNWATCH;
+    }
+    return len <= XENSTORE_ABS_PATH_MAX && !strstr(path, "//") &&
+           !g_str_has_suffix(path, "/") &&
+           strspn(path, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-/_@") == len;
+}
+
 static int answer(XensimStore *store, StoreClient *client, Request *request)
 {
+    if (has_path(request) && !is_valid_path(request)) {
+        return -EINVAL;
+    }
     switch (request->header.type) {
     case XS_READ:
         return answer_read(store, request);
@@ -337,7 +363,9 @@ static int parse_request(StoreClient *client, Request *request)
     }
     request->rest = end + 1;
     request->rest_len = len - (request->rest - request->payload);
-    request->prefix = strchr("/@", *request->payload) ? 0 : strlen(HOME "/");
+    if (*request->payload != '/' && *request->payload != '@') {
+        request->prefix = strlen(HOME "/");
+    }
     request->path = g_strconcat(request->prefix ? HOME "/" : "",
                                 request->payload, NULL);
     if (!strcmp(request->path, "/")) {

@@ -255,6 +255,15 @@ int store_write(XensimStore *store, StoreTransaction *tx, uint16_t domid,
     return 0;
 }
 
+/* As with xenstored, to remove nothing is fine if its parent is there. */
+static int remove_nothing(XensimStore *store, StoreTransaction *tx,
+                          const char *path)
+{
+    g_autofree char *parent = g_strndup(path, strrchr(path, '/') - path);
+
+    return store_tree_find(use(store, tx, parent), parent) ? 0 : -ENOENT;
+}
+
 int store_remove(XensimStore *store, StoreTransaction *tx, uint16_t domid,
                  const char *path)
 {
@@ -267,7 +276,7 @@ int store_remove(XensimStore *store, StoreTransaction *tx, uint16_t domid,
         return -EACCES;
     }
     if (!store_tree_find(tree, path)) {
-        return -ENOENT;
+        return remove_nothing(store, tx, path);
     }
     submit_change(store, tx, new_change(CHANGE_REMOVE, domid, path));
     return 0;

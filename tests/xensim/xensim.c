@@ -8,8 +8,8 @@
  * directly.  A backend's handle is a connection: when it ends, in whatever
  * way, what the handle had is released.
  *
- * Pages, references and ports are handed out in turn, so that one that was
- * freed isn't reused at once: what a backend does to it too late is found.
+ * Pages and references are handed out in turn, so that one that was freed
+ * isn't reused at once: what a backend does to it too late is found.
  */
 
 #include <errno.h>
