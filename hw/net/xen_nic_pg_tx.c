@@ -247,7 +247,7 @@ static XenNicPgDrop prepare_packet(XenNicPgPacket *packet,
     packet->vnet = (struct virtio_net_hdr) { 0 };
     packet->size = frame->size;
     packet->drop = XEN_NIC_PG_DROP_NONE;
-    packet->iov[1] = (struct iovec) { 0 };
+    packet->iov[1] = (struct iovec) { .iov_base = headers };
 
     if (!fill_iov(packet, frame, segments)) {
         return XEN_NIC_PG_DROP_GRANT;

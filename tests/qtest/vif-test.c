@@ -290,6 +290,20 @@ static void spawn_qemu(VifTest *test, const char *device, int monitor,
     }
 }
 
+/* A stream connects in a thread of its own, and drops what comes before. */
+static void wait_netdev(VifTest *test)
+{
+    bool connecting;
+
+    do {
+        g_autoptr(JsonNode) node = qmp_execute(
+            test->qmp, "{'execute': 'human-monitor-command', 'arguments': "
+            "{'command-line': 'info network'}}");
+
+        connecting = strstr(json_node_get_string(node), "connecting");
+    } while (connecting);
+}
+
 static void start_qemu(VifTest *test, const char *device)
 {
     int monitor, theirs;
@@ -297,6 +311,7 @@ static void start_qemu(VifTest *test, const char *device)
     make_pair(SOCK_STREAM, &monitor, &theirs);
     spawn_qemu(test, device, theirs, make_network(test));
     test->qmp = qmp_new(monitor);
+    wait_netdev(test);
 }
 
 /* What explains a failure: what QEMU has said, and what xenstore holds */
