@@ -79,7 +79,8 @@ struct XenNicPg {
  * @options: what the user wants of it, NULL until init
  * @nic: the host's side, NULL until init
  * @queue: between the guest and @nic, NULL until init
- * @fault: the frontend broke the rules of a ring: what it did
+ * @fault: the frontend has broken the rules of a ring: what it did, until
+ *         that is dealt with, or NULL
  * @fault_bh: closes the vif then
  */
 typedef struct XenNicPgVif {
@@ -135,8 +136,17 @@ static void clear_report(XenNicPgVif *vif)
     qemu_xen_xs_destroy(xenstore, XBT_NULL, path);
 }
 
+/* A fault that hasn't been dealt with is of this connection, not the next. */
 static void stop(XenNicPgVif *vif)
 {
+    Error *err = NULL;
+
+    if (vif->fault) {
+        qemu_bh_cancel(vif->fault_bh);
+        error_setg(&err, "%s; the vif is stopped", vif->fault);
+        report(vif, err);
+        g_clear_pointer(&vif->fault, g_free);
+    }
     if (vif->queue) {
         xen_nic_pg_queue_stop(vif->queue);
     }
@@ -147,7 +157,6 @@ static void on_fault(void *opaque, const char *reason)
 {
     XenNicPgVif *vif = opaque;
 
-    g_free(vif->fault);
     vif->fault = g_strdup(reason);
     qemu_bh_schedule(vif->fault_bh);
 }
@@ -155,10 +164,7 @@ static void on_fault(void *opaque, const char *reason)
 static void on_fault_bh(void *opaque)
 {
     XenNicPgVif *vif = opaque;
-    Error *err = NULL;
 
-    error_setg(&err, "%s; the vif is stopped", vif->fault);
-    report(vif, err);
     stop(vif);
     if (vif->xendev.be_state == XenbusStateConnected) {
         set_state(vif, XenbusStateClosing);
@@ -441,7 +447,6 @@ static int vif_free(struct XenLegacyDevice *xendev)
     if (vif->options) {
         clear_report(vif);
     }
-    g_free(vif->fault);
     QLIST_REMOVE(vif, next);
     return 0;
 }

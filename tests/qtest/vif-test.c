@@ -260,6 +260,7 @@ static void spawn_qemu(VifTest *test, const char *device, int monitor,
                        int netdev)
 {
     g_autoptr(GSubprocessLauncher) launcher = NULL;
+    g_auto(GStrv) environment = NULL;
     g_autoptr(GError) error = NULL;
     g_autofree char *domid = g_strdup_printf("%d", VIF_TEST_DOMID);
     g_autofree char *chardev = g_strdup_printf("socket,id=qmp,fd=%d",
@@ -280,10 +281,10 @@ static void spawn_qemu(VifTest *test, const char *device, int monitor,
     g_subprocess_launcher_set_stderr_file_path(launcher, test->log);
     g_subprocess_launcher_take_fd(launcher, monitor, QEMU_MONITOR);
     g_subprocess_launcher_take_fd(launcher, netdev, QEMU_NETDEV);
-    g_subprocess_launcher_set_environ(
-        launcher, xensim_environ(test->sim,
+    environment = xensim_environ(test->sim,
                                  get_environment("XENSIM_LIBRARIES"),
-                                 g_get_environ()));
+                                 g_get_environ());
+    g_subprocess_launcher_set_environ(launcher, environment);
     test->qemu = g_subprocess_launcher_spawnv(launcher, argv, &error);
     if (!test->qemu) {
         g_error("%s", error->message);
@@ -365,6 +366,16 @@ void vif_test_expect_state(VifTest *test, enum xenbus_state state)
         show_log(test);
         g_error("the backend doesn't come to state %d", state);
     }
+}
+
+enum xenbus_state vif_test_state(VifTest *test)
+{
+    g_autofree char *path = xensim_vif_backend(test->sim, VIF_TEST_HANDLE,
+                                               "state");
+    g_autofree char *state = xensim_store_read(xensim_store(test->sim), 0,
+                                               path);
+
+    return state ? atoi(state) : XenbusStateUnknown;
 }
 
 /* Does QEMU hold what it held before there was a vif, and nothing more? */

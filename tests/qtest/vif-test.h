@@ -131,6 +131,11 @@ void vif_test_remove(VifTest *test, bool guest_too);
 void vif_test_expect_state(VifTest *test, enum xenbus_state state);
 
 /**
+ * vif_test_state: the backend's state at the moment
+ */
+enum xenbus_state vif_test_state(VifTest *test);
+
+/**
  * vif_test_enter_netns: have a network of our own, for taps
  *
  * To be called before there are threads.

@@ -7,6 +7,7 @@
  * it, name the key, and leave the vif ready for a frontend that does it right.
  */
 
+#include <signal.h>
 #include "vif-test.h"
 
 /*
@@ -314,6 +315,46 @@ static void test_reconnect(void)
     vif_test_free(test);
 }
 
+/*
+ * The ring is broken, of which QEMU learns from a frame that comes at the same
+ * time as the front's Closing.
+ */
+static void break_and_leave(VifTest *test, const uint8_t *frame, size_t len)
+{
+    XensimQueue *queue = &test->front->queues[0];
+
+    vif_test_connect(test, NULL);
+    queue->rx.sring->req_prod = XENSIM_RX_SLOTS + 1;
+    g_subprocess_send_signal(test->qemu, SIGSTOP);
+    vif_test_peer_send(test, NULL, frame, len);
+    xensim_front_set_state(test->front, XenbusStateClosing);
+    g_subprocess_send_signal(test->qemu, SIGCONT);
+    vif_test_disconnect(test);
+}
+
+/*
+ * What QEMU has still to do about a fault mustn't stop the connection that
+ * follows.  When it does so depends on how its main loop runs, hence many
+ * rounds.
+ */
+static void test_fault_then_reconnect(void)
+{
+    VifTest *test = vif_test_new(NULL);
+    uint8_t frame[100];
+
+    vif_test_fill(frame, sizeof(frame));
+    for (unsigned int i = 0; i < 300; i++) {
+        break_and_leave(test, frame, sizeof(frame));
+        vif_test_connect(test, NULL);
+        xensim_front_post_rx(test->front, 0, 8);
+        vif_test_send(test, frame, sizeof(frame), NULL, 0);
+        vif_test_expect_sent(test, frame, sizeof(frame));
+        g_assert_cmpint(vif_test_state(test), ==, XenbusStateConnected);
+        vif_test_disconnect(test);
+    }
+    vif_test_free(test);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -335,5 +376,7 @@ int main(int argc, char **argv)
                     test_removed_unconnected);
     g_test_add_func("/negotiation/removed-connected", test_removed_connected);
     g_test_add_func("/negotiation/reconnect", test_reconnect);
+    g_test_add_func("/negotiation/fault-then-reconnect",
+                    test_fault_then_reconnect);
     return g_test_run();
 }
