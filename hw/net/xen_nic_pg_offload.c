@@ -230,14 +230,29 @@ void xen_nic_pg_complete_checksum(uint8_t *frame,
                     : net_checksum_finish(sum));
 }
 
+/* Can the IP header say how long segments are? */
+static bool segment_fits_ip(const XenNicPgHeaders *headers, size_t payload)
+{
+    size_t counted_from = headers->ip_version == 6 ? headers->ip + IP6_LEN
+                                                   : headers->ip;
+
+    return headers->payload + payload - counted_from <= UINT16_MAX;
+}
+
 unsigned int xen_nic_pg_segment_start(XenNicPgSegmenter *seg,
                                       const uint8_t *frame, size_t len,
                                       unsigned int gso_size)
 {
+    size_t payload;
+
     if (gso_size < XEN_NIC_PG_MIN_GSO_SIZE ||
         !xen_nic_pg_find_headers(frame, len, &seg->headers) ||
         seg->headers.protocol != IPPROTO_TCP ||
         len <= seg->headers.payload) {
+        return 0;
+    }
+    payload = len - seg->headers.payload;
+    if (!segment_fits_ip(&seg->headers, MIN(gso_size, payload))) {
         return 0;
     }
     seg->frame = frame;
@@ -245,7 +260,7 @@ unsigned int xen_nic_pg_segment_start(XenNicPgSegmenter *seg,
     seg->gso_size = gso_size;
     seg->offset = seg->headers.payload;
     seg->index = 0;
-    return DIV_ROUND_UP(len - seg->headers.payload, gso_size);
+    return DIV_ROUND_UP(payload, gso_size);
 }
 
 static void fix_ip_header(const XenNicPgSegmenter *seg, uint8_t *out,

@@ -103,8 +103,9 @@ typedef struct XenNicPgSegmenter {
  * @len: its length in bytes
  * @gso_size: payload bytes of a segment
  *
- * Returns: how many segments it makes; 0 if it isn't a TCP frame or @gso_size
- * is below XEN_NIC_PG_MIN_GSO_SIZE.
+ * Returns: how many segments it makes; 0 if it isn't a TCP frame, or @gso_size
+ * is below XEN_NIC_PG_MIN_GSO_SIZE or makes segments that no IP packet can
+ * hold.
  */
 unsigned int xen_nic_pg_segment_start(XenNicPgSegmenter *seg,
                                       const uint8_t *frame, size_t len,

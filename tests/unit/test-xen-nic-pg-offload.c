@@ -185,10 +185,9 @@ static void test_headers(void)
         g_autofree uint8_t *frame = build(s);
 
         for (size_t len = 0; len <= frame_len(s); len++) {
-            g_autofree uint8_t *part = g_malloc(len);
+            g_autofree uint8_t *part = g_memdup2(frame, len);
             XenNicPgHeaders headers;
 
-            memcpy(part, frame, len);
             g_assert_cmpint(xen_nic_pg_find_headers(part, len, &headers), ==,
                             len >= payload_at(s));
             if (len >= payload_at(s)) {
@@ -449,6 +448,33 @@ static void test_segments_refused(void)
                      0);
 }
 
+/* An IP header's length ends at 65,535: headers included, or not in IPv6. */
+static void check_largest_segment(const Shape *s, unsigned int largest)
+{
+    g_autofree uint8_t *frame = build(s);
+    XenNicPgSegmenter seg;
+
+    g_assert_cmpuint(xen_nic_pg_segment_start(&seg, frame, frame_len(s),
+                                              largest), ==, 2);
+    g_assert_cmpuint(xen_nic_pg_segment_start(&seg, frame, frame_len(s),
+                                              largest + 1), ==, 0);
+    check_segments(s, 0, largest);
+}
+
+static void test_largest_segments(void)
+{
+    static const Shape v4 = { 0, 4, 0, IPPROTO_TCP, 0, 70000 };
+    static const Shape v6 = { 1, 6, 0, IPPROTO_TCP, 12, 70000 };
+    static const Shape small = { 0, 4, 0, IPPROTO_TCP, 0, 1000 };
+    g_autofree uint8_t *frame = build(&small);
+    XenNicPgSegmenter seg;
+
+    check_largest_segment(&v4, 65535 - 20 - 20);
+    check_largest_segment(&v6, 65535 - 20 - 12);
+    g_assert_cmpuint(xen_nic_pg_segment_start(&seg, frame, frame_len(&small),
+                                              65535), ==, 1);
+}
+
 static void test_random_segments(void)
 {
     for (int i = 0; i < 300; i++) {
@@ -499,9 +525,8 @@ static void test_random_damage(void)
                                                        ARRAY_SIZE(shapes))];
         g_autofree uint8_t *frame = build(s);
         size_t len = g_test_rand_int_range(0, frame_len(s) + 1);
-        g_autofree uint8_t *part = g_malloc(len);
+        g_autofree uint8_t *part = g_memdup2(frame, len);
 
-        memcpy(part, frame, len);
         for (int j = g_test_rand_int_range(0, 6); len && j > 0; j--) {
             part[g_test_rand_int_range(0, MIN(len, 128))] = g_test_rand_int();
         }
@@ -526,6 +551,8 @@ int main(int argc, char **argv)
     g_test_add_func("/xen-nic-pg-offload/segments", test_segments);
     g_test_add_func("/xen-nic-pg-offload/segments-refused",
                     test_segments_refused);
+    g_test_add_func("/xen-nic-pg-offload/largest-segments",
+                    test_largest_segments);
     g_test_add_func("/xen-nic-pg-offload/random-segments",
                     test_random_segments);
     g_test_add_func("/xen-nic-pg-offload/random-damage", test_random_damage);
