@@ -8,10 +8,11 @@ BUILD := build
 STEP := scripts/step
 DEPS := scripts/install-deps
 LAB := tests/lab/lab
+FUZZ_SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check check-unit check-qtest check-lab coverage qemu tools \
-        lab-image lab-shell bench-lab patches docs clean
+.PHONY: help demo check check-unit check-qtest check-lab coverage fuzz qemu \
+        tools lab-image lab-shell bench-lab patches docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | \
@@ -25,13 +26,18 @@ check: ## all tests; the last line counts them
 
 check-unit: ## the tests that need no Xen
 	@scripts/check $(BUILD) style docs patches unit device tools xensim \
-	    qtest sanitized coverage
+	    qtest sanitized fuzz coverage
 
 check-qtest: ## the device on a simulated Xen
 	@scripts/check $(BUILD) xensim qtest
 
 coverage: ## which of our lines the tests run, in build/coverage/index.html
 	@scripts/check $(BUILD) unit sanitized coverage
+
+fuzz: qemu tools ## search for what breaks the device, FUZZ_SECONDS a fuzzer
+	@$(DEPS) fuzz
+	@scripts/qemu-build $(BUILD) --sanitize
+	@tests/fuzz/run $(BUILD) $(FUZZ_SECONDS)
 
 check-lab: lab-image ## the scenarios on a real Xen
 	@$(LAB) run
