@@ -12,7 +12,7 @@ FUZZ_SECONDS := 60
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check check-unit check-qtest check-lab coverage fuzz qemu \
-        tools lab-image lab-shell bench-lab patches docs clean
+        tools lab-image lab-shell bench bench-lab patches docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | \
@@ -26,7 +26,7 @@ check: ## all tests; the last line counts them
 
 check-unit: ## the tests that need no Xen
 	@scripts/check $(BUILD) style docs patches unit device tools xensim \
-	    qtest sanitized fuzz coverage
+	    qtest sanitized fuzz bench coverage
 
 check-qtest: ## the device on a simulated Xen
 	@scripts/check $(BUILD) xensim qtest
@@ -56,6 +56,9 @@ lab-image: qemu tools ## the lab's disk image, from Debian packages
 
 lab-shell: lab-image ## a prompt in dom0
 	@$(LAB) shell
+
+bench: qemu tools ## packet rates on a simulated Xen, natively
+	@tests/bench/run $(BUILD)
 
 bench-lab: lab-image ## the figures: kernel netback, QEMU's xen_nic and ours
 	@$(LAB) bench

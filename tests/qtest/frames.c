@@ -142,12 +142,17 @@ static void put_l4(uint8_t *l4, size_t len, FrameKind kind)
 
 void frame_make(uint8_t *frame, size_t len, FrameKind kind)
 {
-    size_t l3 = l3_of(kind);
-
-    g_assert_cmpuint(len, >=, frame_payload(kind));
     for (size_t i = 0; i < len; i++) {
         frame[i] = g_test_rand_int();
     }
+    frame_make_headers(frame, len, kind);
+}
+
+void frame_make_headers(uint8_t *frame, size_t len, FrameKind kind)
+{
+    size_t l3 = l3_of(kind);
+
+    g_assert_cmpuint(len, >=, frame_payload(kind));
     put_ethernet(frame, kind);
     if (kind.ipv6) {
         put_ipv6(frame + l3, len - l3, kind);

@@ -47,6 +47,14 @@ size_t frame_checksum_offset(FrameKind kind);
 void frame_make(uint8_t *frame, size_t len, FrameKind kind);
 
 /**
+ * frame_make_headers: make a frame of what is there, where the headers don't
+ *                     go, with all checksums right
+ * @frame: @len bytes
+ * @len: at least frame_payload()
+ */
+void frame_make_headers(uint8_t *frame, size_t len, FrameKind kind);
+
+/**
  * frame_blank_checksum: leave the checksum to the receiver: put the sum of
  *                       the pseudo header, not complemented, in its place
  */

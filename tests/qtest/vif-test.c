@@ -2,9 +2,8 @@
 /*
  * A vif under test
  *
- * QEMU is started without a hypervisor (-machine xenpv,accel=qtest), with
- * xensim's libraries in front of Xen's.  It gets its end of the monitor and
- * of the network as open files, so nothing has to be waited for.
+ * QEMU gets its end of the monitor and of the network as open files, so nothing
+ * has to be waited for.
  *
  * The peer of a socket netdev is the other end of a pair; where it's a stream,
  * each frame has its length in front.  The peer of a tap is a packet socket on
@@ -13,18 +12,12 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "qemu.h"
+#include "tap.h"
 #include "vif-test.h"
 
 #define TAP "vif7.0"
@@ -32,9 +25,9 @@
 /* What nobody looks into (IEEE 802, local experimental ethertype 1) */
 #define ETHERTYPE 0x88b5
 
-/* File descriptors of ours in QEMU */
+/* File descriptors of ours in QEMU, in turn */
 enum {
-    QEMU_MONITOR = 10,
+    QEMU_MONITOR = QEMU_FIRST_FD,
     QEMU_NETDEV,
 };
 
@@ -43,86 +36,9 @@ static void fail_errno(const char *what)
     g_error("%s: %s", what, g_strerror(errno));
 }
 
-static const char *get_environment(const char *name)
-{
-    const char *value = g_getenv(name);
-
-    if (!value) {
-        g_error("%s isn't set in the environment", name);
-    }
-    return value;
-}
-
 /*
  * Network
  */
-
-static void write_file(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY);
-
-    if (fd < 0 || write(fd, text, strlen(text)) < 0) {
-        fail_errno(path);
-    }
-    close(fd);
-}
-
-char *vif_test_enter_netns(void)
-{
-    if (unshare(CLONE_NEWNET) < 0 &&
-        unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
-        return g_strdup_printf("no network namespace: %s", g_strerror(errno));
-    }
-    /* The kernel shall send nothing of its own. */
-    write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-    return NULL;
-}
-
-static int open_tap(void)
-{
-    struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-
-    strcpy(ifr.ifr_name, TAP);
-    if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
-        fail_errno("/dev/net/tun");
-    }
-    return fd;
-}
-
-static void set_up_tap(void)
-{
-    struct ifreq ifr = { .ifr_flags = IFF_UP };
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    strcpy(ifr.ifr_name, TAP);
-    if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0) {
-        fail_errno("interface up");
-    }
-    ifr.ifr_mtu = 65521;
-    if (ioctl(fd, SIOCSIFMTU, &ifr) < 0) {
-        fail_errno("interface's MTU");
-    }
-    close(fd);
-}
-
-static int open_packet_socket(void)
-{
-    struct sockaddr_ll address = {
-        .sll_family = AF_PACKET,
-        .sll_protocol = g_htons(ETH_P_ALL),
-        .sll_ifindex = if_nametoindex(TAP),
-    };
-    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, g_htons(ETH_P_ALL));
-    int on = 1;
-
-    if (fd < 0 ||
-        setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0 ||
-        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-        fail_errno("packet socket");
-    }
-    return fd;
-}
 
 static void make_pair(int type, int *ours, int *theirs)
 {
@@ -151,9 +67,8 @@ static int make_network(VifTest *test)
                   &theirs);
         return theirs;
     }
-    theirs = open_tap();
-    set_up_tap();
-    test->peer = open_packet_socket();
+    theirs = tap_open(TAP);
+    test->peer = tap_open_socket(TAP, true);
     return theirs;
 }
 
@@ -249,46 +164,21 @@ static char *format_netdev(const VifTest *test)
     return g_strdup_printf(formats[test->netdev], QEMU_NETDEV);
 }
 
-/* A test that fails ends at once; no QEMU shall be left. */
-static void die_with_parent(void *opaque)
-{
-    (void)opaque;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
-
 static void spawn_qemu(VifTest *test, const char *device, int monitor,
                        int netdev)
 {
-    g_autoptr(GSubprocessLauncher) launcher = NULL;
-    g_auto(GStrv) environment = NULL;
-    g_autoptr(GError) error = NULL;
-    g_autofree char *domid = g_strdup_printf("%d", VIF_TEST_DOMID);
     g_autofree char *chardev = g_strdup_printf("socket,id=qmp,fd=%d",
                                                QEMU_MONITOR);
     g_autofree char *net = format_netdev(test);
     g_autofree char *nic = g_strconcat("xen-nic-pg,netdev=net", device, NULL);
-    const char *const argv[] = {
-        get_environment("XEN_NIC_PG_QEMU"),
-        "-machine", "xenpv,accel=qtest", "-xen-attach", "-xen-domid", domid,
-        "-nodefaults", "-no-user-config", "-display", "none",
+    const char *const options[] = {
         "-chardev", chardev, "-mon", "chardev=qmp,mode=control",
         "-netdev", net, "-device", nic, NULL
     };
+    const int fds[] = { monitor, netdev };
 
-    launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
-    g_subprocess_launcher_set_child_setup(launcher, die_with_parent, NULL,
-                                          NULL);
-    g_subprocess_launcher_set_stderr_file_path(launcher, test->log);
-    g_subprocess_launcher_take_fd(launcher, monitor, QEMU_MONITOR);
-    g_subprocess_launcher_take_fd(launcher, netdev, QEMU_NETDEV);
-    environment = xensim_environ(test->sim,
-                                 get_environment("XENSIM_LIBRARIES"),
-                                 g_get_environ());
-    g_subprocess_launcher_set_environ(launcher, environment);
-    test->qemu = g_subprocess_launcher_spawnv(launcher, argv, &error);
-    if (!test->qemu) {
-        g_error("%s", error->message);
-    }
+    test->qemu = qemu_spawn(test->sim, options, fds, G_N_ELEMENTS(fds),
+                            test->log);
 }
 
 /* A stream connects in a thread of its own, and drops what comes before. */

@@ -9,8 +9,7 @@
  * to make frames and compare them, to read the counters.  What fails ends the
  * test program with a message.
  *
- * A test program is run with the QEMU binary in the environment as
- * XEN_NIC_PG_QEMU and the folder of xensim's libraries as XENSIM_LIBRARIES.
+ * A test program is run with the environment that qemu.h asks for.
  */
 
 #ifndef TESTS_QTEST_VIF_TEST_H
@@ -134,16 +133,6 @@ void vif_test_expect_state(VifTest *test, enum xenbus_state state);
  * vif_test_state: the backend's state at the moment
  */
 enum xenbus_state vif_test_state(VifTest *test);
-
-/**
- * vif_test_enter_netns: have a network of our own, for taps
- *
- * To be called before there are threads.
- *
- * Returns: NULL on success; else why this machine doesn't allow it, to be
- * freed with g_free().
- */
-char *vif_test_enter_netns(void);
 
 /**
  * vif_test_counter: one of the vif's counters

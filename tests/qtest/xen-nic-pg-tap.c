@@ -9,6 +9,7 @@
 
 #include <linux/if_ether.h>
 #include "frames.h"
+#include "tap.h"
 #include "vif-test.h"
 
 static uint8_t frame[VIF_TEST_MAX_FRAME];
@@ -213,7 +214,7 @@ static void skip(const void *why)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *why = vif_test_enter_netns();
+    g_autofree char *why = tap_enter_netns();
 
     g_test_init(&argc, &argv, NULL);
     if (why) {

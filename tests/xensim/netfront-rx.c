@@ -174,3 +174,30 @@ void xensim_rx_frame_free(XensimRxFrame *frame)
     g_free(frame->data);
     g_free(frame);
 }
+
+static void drain_frame(XensimFront *front, XensimQueue *queue)
+{
+    XensimRxFrame frame = { 0 };
+    uint16_t flags, id;
+
+    do {
+        flags = next_response(front, queue, &id)->flags;
+        xensim_return_buffer(front, &queue->rx_buffers, id);
+        if (flags & NETRXF_extra_info) {
+            take_extras(front, queue, &frame);
+        }
+    } while (flags & NETRXF_more_data);
+}
+
+unsigned int xensim_front_drain_rx(XensimFront *front,
+                                   unsigned int queue_index)
+{
+    XensimQueue *queue = &front->queues[queue_index];
+    unsigned int nr = 0;
+
+    while (RING_HAS_UNCONSUMED_RESPONSES(&queue->rx)) {
+        drain_frame(front, queue);
+        nr++;
+    }
+    return nr;
+}

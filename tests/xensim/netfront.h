@@ -344,4 +344,13 @@ XensimRxFrame *xensim_front_receive(XensimFront *front, unsigned int queue,
 
 void xensim_rx_frame_free(XensimRxFrame *frame);
 
+/**
+ * xensim_front_drain_rx: take the frames that have come, unread
+ *
+ * It doesn't ask for a notification; RING_FINAL_CHECK_FOR_RESPONSES() does.
+ *
+ * Returns: how many frames it took.
+ */
+unsigned int xensim_front_drain_rx(XensimFront *front, unsigned int queue);
+
 #endif /* XENSIM_NETFRONT_H */

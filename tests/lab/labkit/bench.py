@@ -7,14 +7,16 @@ The results go to build/bench/lab.json, a list with one object for each
 measurement and backend.
 """
 
-import json
 import os
-import statistics
+import sys
 
 from . import lab as labs
 from . import machine as machines
 from . import measure
 from . import payload
+
+sys.path.append(os.path.join(payload.TOP, 'tests/bench'))
+import figures  # noqa: E402
 
 ORDER = ('netback', 'xen_nic', 'xen_nic_pg')
 
@@ -42,52 +44,6 @@ def is_persistent(lab, guest):
             output.strip() == '1')
 
 
-class Results:
-    """What has been measured so far."""
-
-    def __init__(self, kind):
-        self.kind = kind
-        self.rows = {}
-
-    def add(self, backend, persistent, measurement, value):
-        """Add one run's value."""
-        bench, direction, size, unit, _ = measurement
-        row = self.rows.setdefault((backend, bench, direction, size), {
-            'bench': bench, 'direction': direction, 'frame_bytes': size,
-            'backend': backend, 'frontend': 'stock',
-            'persistent': persistent, 'queues': 1, 'guest': self.kind,
-            'unit': unit, 'runs': []})
-        row['runs'].append(round(value, 1))
-
-    def finish(self):
-        """Return all rows with their medians."""
-        for row in self.rows.values():
-            row['median'] = statistics.median(row['runs'])
-        return list(self.rows.values())
-
-    def format_table(self, backends):
-        """Return a table of medians and of ratios to the last backend."""
-        last = backends[-1]
-        heads = ['%15s' % name for name in backends]
-        heads += ['%15s' % ('/ ' + name) for name in backends[:-1]]
-        lines = ['%-28s' % 'median' + ''.join(heads)]
-        for bench, direction, size, unit, _ in MEASUREMENTS:
-            label = ' '.join(filter(None, [bench, direction, size and
-                                           '%d B' % size, unit]))
-            cells, values = [], []
-            for name in backends:
-                row = self.rows.get((name, bench, direction, size))
-                values.append(row and row['median'])
-                cells.append('%15.1f' % row['median'] if row
-                             else '%15s' % '-')
-            for value in values[:-1]:
-                cells.append('%15.2f' % (values[-1] / value)
-                             if value and values[-1] else '%15s' % '-')
-            lines.append('%-28s' % label + ''.join(cells))
-        lines.append('The columns "/" are %s divided by that backend.' % last)
-        return '\n'.join(lines)
-
-
 def run_round(lab, kind, results):
     """Measure all there is to measure with the lab's backend."""
     with lab.guest('bench', kind) as guest:
@@ -95,7 +51,9 @@ def run_round(lab, kind, results):
         for measurement in MEASUREMENTS:
             bench, direction, size, unit, function = measurement
             value = function(lab, guest)
-            results.add(lab.backend.name, persistent, measurement, value)
+            results.add(lab.backend.name, (bench, direction, size), unit,
+                        value, backend=lab.backend.name, frontend='stock',
+                        persistent=persistent, queues=1, guest=kind)
             lab.say('%s: %s %s %s: %.1f %s' % (lab.backend.name, bench,
                                                direction, size or '', value,
                                                unit))
@@ -106,10 +64,8 @@ def check_ratios(results):
     """Return what of the project's aims the medians miss."""
     missed = []
     for direction in ('tx', 'rx'):
-        rates = {name: results.rows[name, 'tcp', direction, None]['median']
-                 for name in ORDER}
         for peer, least in (('netback', 0.5), ('xen_nic', 30)):
-            ratio = rates['xen_nic_pg'] / rates[peer]
+            ratio = results.ratio('xen_nic_pg', peer, ('tcp', direction, None))
             if ratio < least:
                 missed.append('tcp %s: xen_nic_pg / %s is %.2f, expected at '
                               'least %s' % (direction, peer, ratio, least))
@@ -119,7 +75,7 @@ def check_ratios(results):
 def run_bench(backends, kind, rounds, path=None):
     """Run the comparison; return whether the project's aims are met."""
     lab = labs.Lab(backends[0])
-    results = Results(kind)
+    results = figures.Figures()
     try:
         lab.boot()
         for number in range(rounds):
@@ -134,11 +90,10 @@ def run_bench(backends, kind, rounds, path=None):
     finally:
         lab.stop()
     path = path or os.path.join(payload.BUILD, 'bench', 'lab.json')
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, 'w') as out:
-        json.dump(results.finish(), out, indent=2)
-        out.write('\n')
-    print(results.format_table(backends))
+    results.write(path)
+    last = backends[-1]
+    print(results.format_table(backends,
+                               [(last, name) for name in backends[:-1]]))
     print('Written to ' + os.path.relpath(path))
     if set(backends) != set(ORDER):
         return True

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Taps, in a network of our own, and packet sockets on them
+ *
+ * Root may have a network namespace; others get one with a user namespace
+ * around it, if the machine allows that.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "tap.h"
+
+/* An IP packet of 64 KiB, less the Ethernet header: no interface has more. */
+#define MTU 65521
+
+static void fail_errno(const char *what)
+{
+    g_error("%s: %s", what, g_strerror(errno));
+}
+
+static void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0) {
+        fail_errno(path);
+    }
+    close(fd);
+}
+
+char *tap_enter_netns(void)
+{
+    if (unshare(CLONE_NEWNET) < 0 &&
+        unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
+        return g_strdup_printf("no network namespace: %s", g_strerror(errno));
+    }
+    /* The kernel shall send nothing of its own. */
+    write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    return NULL;
+}
+
+static void set_up(const char *name)
+{
+    struct ifreq ifr = { .ifr_flags = IFF_UP };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    strcpy(ifr.ifr_name, name);
+    if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0) {
+        fail_errno("interface up");
+    }
+    ifr.ifr_mtu = MTU;
+    if (ioctl(fd, SIOCSIFMTU, &ifr) < 0) {
+        fail_errno("interface's MTU");
+    }
+    close(fd);
+}
+
+int tap_open(const char *name)
+{
+    struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+    g_assert(strlen(name) < sizeof(ifr.ifr_name));
+    strcpy(ifr.ifr_name, name);
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
+        fail_errno("/dev/net/tun");
+    }
+    set_up(name);
+    return fd;
+}
+
+int tap_open_socket(const char *name, bool receives)
+{
+    struct sockaddr_ll address = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = g_htons(receives ? ETH_P_ALL : 0),
+        .sll_ifindex = if_nametoindex(name),
+    };
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, address.sll_protocol);
+    int on = 1;
+
+    if (fd < 0 ||
+        setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        fail_errno("packet socket");
+    }
+    return fd;
+}

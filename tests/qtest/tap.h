@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Taps, in a network of our own, and packet sockets on them
+ *
+ * All frames have a virtio-net header (struct virtio_net_hdr) in front, on
+ * either side of the tap.  What fails ends the program with a message.
+ */
+
+#ifndef TESTS_QTEST_TAP_H
+#define TESTS_QTEST_TAP_H
+
+#include <stdbool.h>
+
+/**
+ * tap_enter_netns: have a network namespace of our own
+ *
+ * To be called before there are threads.
+ *
+ * Returns: NULL on success; else why this machine doesn't allow it, to be
+ * freed with g_free().
+ */
+char *tap_enter_netns(void);
+
+/**
+ * tap_open: make a tap with one queue, and set it up for frames of 64 KiB
+ *
+ * Returns: a file descriptor that doesn't block; the tap is gone when it and
+ * its copies are closed.
+ */
+int tap_open(const char *name);
+
+/**
+ * tap_open_socket: a packet socket, the other end of a tap's network
+ * @receives: false: what comes out of the tap isn't wanted, and costs nothing
+ *
+ * Returns: a file descriptor.
+ */
+int tap_open_socket(const char *name, bool receives);
+
+#endif /* TESTS_QTEST_TAP_H */
