@@ -2,9 +2,9 @@
 /*
  * A guest behind QEMU, on a simulated Xen and a real tap
  *
- *   this process, its one thread             QEMU, its main loop
- *   front ── rings ─────────────────────────► backend ── tap ── network
- *   and, to the guest, the network's sender
+ *   this process, one thread      QEMU, its main loop
+ *   front -------- rings ---------> backend ----- tap ----- network
+ *   network's sender, to receive
  *
  * To send, the guest fills its ring, publishes a burst at a time, and sleeps
  * if the ring is full.  To receive, the same thread sends bursts into the
