@@ -101,7 +101,9 @@ def add_device_sources(text, name, files):
     """hw/net/meson.build"""
     names = sources_in(files, 'hw/net')
     lines = (["system_ss.add(when: 'CONFIG_XEN_BUS', if_true: files("] +
-             list_sources(names) + ['))']) if names else []
+             list_sources(names) + ['))'] +
+             ["system_ss.add(when: ['CONFIG_XEN_BUS', linux_io_uring])"]
+             ) if names else []
     return insert(text, name, "system_ss.add(when: 'CONFIG_XEN_BUS', "
                   "if_true: files('xen_nic.c'))", lines)
 
@@ -148,7 +150,8 @@ def add_tests(text, name, files):
                            'one of them only' % (TEST_SOURCES, test))
     lines = []
     for test in tests:
-        sources = ["'../../%s'" % source for source in table[test]]
+        sources = ["'../../%s'" % source if '/' in source else source
+                   for source in table[test]]
         lines += ["    '%s': [" % test]
         lines += ['      %s,' % source for source in sources]
         lines += ['    ],']

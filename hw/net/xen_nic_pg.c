@@ -62,14 +62,14 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNicPg, XEN_NIC_PG)
 /**
  * XenNicPg: what the user wants of a vif
  * @handle: of which vif; HANDLE_ALL: of all that have no options of their own
- * @netdev: the netdev to use, NULL: make a tap
+ * @nic: of the host's side
  * @max_grants: pages that may stay mapped per direction, 0: none
  */
 struct XenNicPg {
     DeviceState parent_obj;
 
     int32_t handle;
-    char *netdev;
+    XenNicPgNicOptions nic;
     uint32_t max_grants;
     QLIST_ENTRY(XenNicPg) next;
 };
@@ -322,7 +322,7 @@ static bool make_nic(XenNicPgVif *vif, Error **errp)
     if (!read_mac(vif, &mac, errp)) {
         return false;
     }
-    vif->nic = xen_nic_pg_nic_new(vif->options->netdev, ifname, &mac,
+    vif->nic = xen_nic_pg_nic_new(&vif->options->nic, ifname, &mac,
                                   DEVICE(&vif->xendev)->id, guard, errp);
     if (!vif->nic) {
         return false;
@@ -626,9 +626,9 @@ static void options_realize(DeviceState *dev, Error **errp)
                    "to %u", options->max_grants, MAX_GRANTS_LIMIT);
         return;
     }
-    if (options->netdev && !qemu_find_netdev(options->netdev)) {
+    if (options->nic.netdev && !qemu_find_netdev(options->nic.netdev)) {
         error_setg(errp, "property 'netdev' is '%s', expected the id of a "
-                   "netdev", options->netdev);
+                   "netdev", options->nic.netdev);
         return;
     }
     QLIST_INSERT_HEAD(&all_options, options, next);
@@ -637,7 +637,9 @@ static void options_realize(DeviceState *dev, Error **errp)
 
 static const Property options_properties[] = {
     DEFINE_PROP_INT32("handle", XenNicPg, handle, HANDLE_ALL),
-    DEFINE_PROP_STRING("netdev", XenNicPg, netdev),
+    DEFINE_PROP_STRING("netdev", XenNicPg, nic.netdev),
+    DEFINE_PROP_BOOL("tap-port", XenNicPg, nic.tap_port, true),
+    DEFINE_PROP_BOOL("io-uring", XenNicPg, nic.io_uring, true),
     DEFINE_PROP_UINT32("max-persistent-grants", XenNicPg, max_grants,
                        XEN_NIC_PG_TX_RING_SIZE),
 };

@@ -3,7 +3,8 @@
  * The vif as a QEMU NIC, whose netdev is the queue's port
  *
  * This is the port that works with any -netdev, through QEMU's net layer and
- * in the main loop.
+ * in the main loop.  Where the netdev is a tap, the NIC stays its owner, but
+ * the frames go through xen_nic_pg_tap.c, unless the user doesn't want that.
  *
  * A netdev that knows virtio-net headers (tap) gets one in front of every
  * frame, and so takes blank checksums and frames to be segmented as they are,
@@ -25,6 +26,7 @@
 #include "qemu/iov.h"
 #include "xen_nic_pg_netdev.h"
 #include "xen_nic_pg_queue.h"
+#include "xen_nic_pg_tap.h"
 
 typedef struct XenNicPgNetdevPort {
     XenNicPgPort port;
@@ -36,6 +38,7 @@ struct XenNicPgNic {
     NICConf conf;
     NICState *nic;
     XenNicPgNetdevPort port;
+    XenNicPgTapPort *tap_port;  /* used rather than the port above, or NULL */
     char *tap;                  /* id of the tap that was made, or NULL */
 };
 
@@ -98,11 +101,12 @@ static unsigned int netdev_send(XenNicPgPort *opaque, XenNicPgPacket *packets,
  * From the netdev to the queue
  */
 
+/* With a tap port, what comes here came while that didn't have the file. */
 static ssize_t netdev_receive(NetClientState *nc, const struct iovec *iov,
                               int nr_iov)
 {
     XenNicPgNic *nic = qemu_get_nic_opaque(nc);
-    XenNicPgPort *port = &nic->port.port;
+    XenNicPgPort *port = xen_nic_pg_nic_port(nic);
     struct virtio_net_hdr vnet = { 0 };
     size_t size = iov_size(iov, nr_iov);
     size_t vnet_len = port->offloads ? sizeof(vnet) : 0;
@@ -127,22 +131,30 @@ static void netdev_wake(XenNicPgPort *opaque)
     qemu_flush_queued_packets(port->nc);
 }
 
-static void netdev_set_offloads(XenNicPgPort *opaque,
-                                const XenNicPgOffloads *guest)
+void xen_nic_pg_set_netdev_offloads(NetClientState *netdev,
+                                    const XenNicPgOffloads *guest)
 {
     static const XenNicPgOffloads none;
-    XenNicPgNetdevPort *port = container_of(opaque, XenNicPgNetdevPort, port);
 
     if (!guest) {
         guest = &none;
     }
+    qemu_set_offload(netdev, guest->csum4 || guest->csum6, guest->gso4,
+                     guest->gso6, 0, 0, 0, 0);
+}
+
+static void netdev_set_offloads(XenNicPgPort *opaque,
+                                const XenNicPgOffloads *guest)
+{
+    XenNicPgNetdevPort *port = container_of(opaque, XenNicPgNetdevPort, port);
+
     if (port->port.offloads) {
-        qemu_set_offload(port->nc->peer, guest->csum4 || guest->csum6,
-                         guest->gso4, guest->gso6, 0, 0, 0, 0);
+        xen_nic_pg_set_netdev_offloads(port->nc->peer, guest);
     }
 }
 
 static const XenNicPgPortOps netdev_port_ops = {
+    .name = "netdev",
     .send = netdev_send,
     .wake = netdev_wake,
     .set_offloads = netdev_set_offloads,
@@ -152,10 +164,20 @@ static const XenNicPgPortOps netdev_port_ops = {
  * NIC and netdev
  */
 
+static void on_link_changed(NetClientState *nc)
+{
+    XenNicPgNic *nic = qemu_get_nic_opaque(nc);
+
+    if (nic->tap_port) {
+        xen_nic_pg_tap_port_update_link(nic->tap_port);
+    }
+}
+
 static NetClientInfo nic_info = {
     .type = NET_CLIENT_DRIVER_NIC,
     .size = sizeof(NICState),
     .receive_iov = netdev_receive,
+    .link_status_changed = on_link_changed,
 };
 
 static bool add_tap(const char *ifname, Error **errp)
@@ -214,10 +236,12 @@ static void init_port(XenNicPgNic *nic, NetClientState *netdev)
     }
 }
 
-XenNicPgNic *xen_nic_pg_nic_new(const char *netdev, const char *ifname,
-                                const MACAddr *mac, const char *name,
-                                MemReentrancyGuard *guard, Error **errp)
+XenNicPgNic *xen_nic_pg_nic_new(const XenNicPgNicOptions *options,
+                                const char *ifname, const MACAddr *mac,
+                                const char *name, MemReentrancyGuard *guard,
+                                Error **errp)
 {
+    const char *netdev = options->netdev;
     NetClientState *peer;
     XenNicPgNic *nic;
 
@@ -237,6 +261,10 @@ XenNicPgNic *xen_nic_pg_nic_new(const char *netdev, const char *ifname,
     nic->nic = qemu_new_nic(&nic_info, &nic->conf, "xen-nic-pg", name, guard,
                             nic);
     init_port(nic, peer);
+    if (options->tap_port && xen_nic_pg_tap_port_usable(peer)) {
+        nic->tap_port = xen_nic_pg_tap_port_new(qemu_get_queue(nic->nic),
+                                                options->io_uring);
+    }
     qemu_format_nic_info_str(qemu_get_queue(nic->nic), nic->conf.macaddr.a);
     return nic;
 }
@@ -246,6 +274,7 @@ void xen_nic_pg_nic_free(XenNicPgNic *nic)
     if (!nic) {
         return;
     }
+    g_clear_pointer(&nic->tap_port, xen_nic_pg_tap_port_free);
     qemu_del_nic(nic->nic);
     if (nic->tap) {
         qmp_netdev_del(nic->tap, NULL);
@@ -256,5 +285,6 @@ void xen_nic_pg_nic_free(XenNicPgNic *nic)
 
 XenNicPgPort *xen_nic_pg_nic_port(XenNicPgNic *nic)
 {
-    return &nic->port.port;
+    return nic->tap_port ? xen_nic_pg_tap_port_base(nic->tap_port)
+                         : &nic->port.port;
 }

@@ -3,7 +3,8 @@
  * Where a queue's frames go to and come from
  *
  * A port is what a queue sees of the host's side of the network.  The netdev
- * port (xen_nic_pg_netdev.c) reaches any QEMU -netdev, from the main loop.
+ * port (xen_nic_pg_netdev.c) reaches any QEMU -netdev, from the main loop; the
+ * tap port (xen_nic_pg_tap.c) moves bursts through a tap's own file.
  *
  * Towards the host the queue calls the port: send() takes as many frames of a
  * burst as there's room for, and if it can't take all, the port calls
@@ -67,6 +68,9 @@ typedef struct XenNicPgOffloads {
 
 /**
  * XenNicPgPortOps: what each kind of port does
+ * @name: what kind it is, for the counters
+ * @start: the queue starts; frames are wanted from @wake on; or NULL
+ * @stop: the queue has stopped: no frames are taken any more; or NULL
  * @send: send @nr packets, in order; the caller's memory isn't used once it
  *        returns.  Returns how many were taken: sent or, with drop set,
  *        dropped.  If fewer than @nr, the rest is to be sent again after
@@ -75,6 +79,9 @@ typedef struct XenNicPgOffloads {
  * @set_offloads: what the guest takes from now on; NULL: nothing
  */
 typedef struct XenNicPgPortOps {
+    const char *name;
+    void (*start)(XenNicPgPort *port);
+    void (*stop)(XenNicPgPort *port);
     unsigned int (*send)(XenNicPgPort *port, XenNicPgPacket *packets,
                          unsigned int nr);
     void (*wake)(XenNicPgPort *port);
@@ -86,11 +93,13 @@ typedef struct XenNicPgPortOps {
  * @ops: what it does
  * @queue: whose port it is
  * @offloads: it takes blank checksums and frames to be segmented
+ * @counters: what was done, by ports that know
  */
 struct XenNicPgPort {
     const XenNicPgPortOps *ops;
     XenNicPgQueue *queue;
     bool offloads;
+    XenNicPgPortCounters counters;
 };
 
 #endif /* HW_NET_XEN_NIC_PG_PORT_H */

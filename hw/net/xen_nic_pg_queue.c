@@ -205,6 +205,9 @@ bool xen_nic_pg_queue_start(XenNicPgQueue *queue,
         release(queue);
         return false;
     }
+    if (queue->port->ops->start) {
+        queue->port->ops->start(queue->port);
+    }
     queue->port->ops->set_offloads(queue->port, &queue->config.offloads);
     queue->started = true;
     queue->running = true;
@@ -251,6 +254,9 @@ void xen_nic_pg_queue_stop(XenNicPgQueue *queue)
     }
     queue->started = false;
     queue->running = false;
+    if (queue->port->ops->stop) {
+        queue->port->ops->stop(queue->port);
+    }
     queue->port->ops->set_offloads(queue->port, NULL);
     add_grant_counters(&queue->tx.past_grants, queue->tx.cache, queue->tx.io);
     add_grant_counters(&queue->rx.past_grants, queue->rx.cache, queue->rx.io);
@@ -288,7 +294,9 @@ bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp)
     tx_grants = grant_counters(queue, &tx->past_grants, tx->cache, tx->io);
     rx_grants = grant_counters(queue, &rx->past_grants, rx->cache, rx->io);
     ok = xen_nic_pg_counters_visit(v, "tx", &tx->counters, &tx_grants, errp) &&
-         xen_nic_pg_counters_visit(v, "rx", &rx->counters, &rx_grants, errp);
+         xen_nic_pg_counters_visit(v, "rx", &rx->counters, &rx_grants, errp) &&
+         xen_nic_pg_port_counters_visit(v, queue->port->ops->name,
+                                        &queue->port->counters, errp);
     visit_end_struct(v, NULL);
     return ok;
 }

@@ -303,6 +303,16 @@ bool xen_nic_pg_rx_receive(XenNicPgQueue *queue,
                            const XenNicPgBytes *bytes);
 
 /**
+ * xen_nic_pg_rx_room: for how many frames there are slots
+ * @queue: the queue
+ *
+ * Returns: as many frames of any length as can be received for sure; at least
+ * 1 if there is any slot, or if frames that find none are dropped.  If 0, the
+ * port is woken when there is a slot.
+ */
+unsigned int xen_nic_pg_rx_room(XenNicPgQueue *queue);
+
+/**
  * xen_nic_pg_rx_run: see whether the guest has posted the slots that a frame
  *                    waits for
  * @queue: the queue

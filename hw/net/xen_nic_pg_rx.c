@@ -137,7 +137,7 @@ static unsigned int count_slots(size_t size, const RxMarks *marks)
     return DIV_ROUND_UP(size, XEN_PAGE_SIZE) + (marks->gso_size != 0);
 }
 
-static bool ring_has(XenNicPgQueue *queue, unsigned int wanted)
+static unsigned int count_requests(XenNicPgQueue *queue)
 {
     netif_rx_back_ring_t *ring = &queue->rx.ring;
     RING_IDX prod = qatomic_read(&ring->sring->req_prod);
@@ -145,10 +145,15 @@ static bool ring_has(XenNicPgQueue *queue, unsigned int wanted)
     if (RING_REQUEST_PROD_OVERFLOW(ring, prod)) {
         xen_nic_pg_queue_report_fault(queue, "receive ring: the request "
                                       "index is beyond the ring");
-        return false;
+        return 0;
     }
     xen_rmb(); /* requests are read after the index that covers them */
-    return prod - ring->req_cons >= wanted;
+    return prod - ring->req_cons;
+}
+
+static bool ring_has(XenNicPgQueue *queue, unsigned int wanted)
+{
+    return count_requests(queue) >= wanted;
 }
 
 /* Are there slots?  If not, the guest notifies when there are. */
@@ -165,6 +170,14 @@ static bool have_slots(XenNicPgQueue *queue, unsigned int wanted)
 }
 
 static void publish_burst(XenNicPgQueue *queue);
+
+/* The port keeps a frame that @wanted slots are needed for. */
+static void hold_back(XenNicPgQueue *queue, unsigned int wanted)
+{
+    queue->rx.wanted = wanted;
+    queue->rx.counters.held_back++;
+    trace_xen_nic_pg_rx_held_back(queue, wanted);
+}
 
 /*
  * Are there slots for a frame?  If not, let the port keep it, or, if the
@@ -185,9 +198,7 @@ static bool reserve_slots(XenNicPgQueue *queue, unsigned int wanted,
         *taken = true;
         return false;
     }
-    rx->wanted = wanted;
-    rx->counters.held_back++;
-    trace_xen_nic_pg_rx_held_back(queue, wanted);
+    hold_back(queue, wanted);
     *taken = false;
     return false;
 }
@@ -446,6 +457,20 @@ bool xen_nic_pg_rx_receive(XenNicPgQueue *queue,
         return receive_plain(queue, bytes, &marks);
     }
     return receive_in_software(queue, vnet, bytes);
+}
+
+unsigned int xen_nic_pg_rx_room(XenNicPgQueue *queue)
+{
+    unsigned int most = queue->config.sg ? XEN_NIC_PG_MAX_SLOTS : 1;
+
+    if (!queue->running || !queue->config.rx_notify || have_slots(queue, 1)) {
+        return MAX(queue->running ? count_requests(queue) / most : 0, 1);
+    }
+    if (!queue->running) {
+        return 1;
+    }
+    hold_back(queue, 1);
+    return 0;
 }
 
 void xen_nic_pg_rx_run(XenNicPgQueue *queue)

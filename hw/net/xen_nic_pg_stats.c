@@ -44,6 +44,15 @@ static const CounterName grant_names[] = {
 #undef COUNTER
 };
 
+static const CounterName port_names[] = {
+#define COUNTER(name, field) { name, offsetof(XenNicPgPortCounters, field) }
+    COUNTER("reads", reads),
+    COUNTER("read-calls", read_calls),
+    COUNTER("writes", writes),
+    COUNTER("write-calls", write_calls),
+#undef COUNTER
+};
+
 const char *xen_nic_pg_drop_name(XenNicPgDrop drop)
 {
     static const char *const names[XEN_NIC_PG_DROP__MAX] = {
@@ -102,6 +111,21 @@ bool xen_nic_pg_counters_visit(Visitor *v, const char *name,
                      errp) &&
          visit_table(v, grant_names, ARRAY_SIZE(grant_names), grants, errp) &&
          visit_drops(v, counters->drops, errp);
+    visit_end_struct(v, NULL);
+    return ok;
+}
+
+bool xen_nic_pg_port_counters_visit(Visitor *v, const char *name,
+                                    const XenNicPgPortCounters *counters,
+                                    Error **errp)
+{
+    bool ok = visit_start_struct(v, "port", NULL, 0, errp);
+
+    if (!ok) {
+        return false;
+    }
+    ok = visit_type_str(v, "type", (char **)&name, errp) &&
+         visit_table(v, port_names, ARRAY_SIZE(port_names), counters, errp);
     visit_end_struct(v, NULL);
     return ok;
 }

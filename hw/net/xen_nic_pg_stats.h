@@ -90,6 +90,20 @@ typedef struct XenNicPgGrantCounters {
 } XenNicPgGrantCounters;
 
 /**
+ * XenNicPgPortCounters: how a port that has its own file used it
+ * @reads: frames that came from it
+ * @read_calls: system calls that it took
+ * @writes: frames that it was to take
+ * @write_calls: system calls that it took
+ */
+typedef struct XenNicPgPortCounters {
+    uint64_t reads;
+    uint64_t read_calls;
+    uint64_t writes;
+    uint64_t write_calls;
+} XenNicPgPortCounters;
+
+/**
  * xen_nic_pg_drop_name:
  * @drop: why a frame was dropped
  *
@@ -111,5 +125,18 @@ bool xen_nic_pg_counters_visit(Visitor *v, const char *name,
                                const XenNicPgCounters *counters,
                                const XenNicPgGrantCounters *grants,
                                Error **errp);
+
+/**
+ * xen_nic_pg_port_counters_visit: put a port's counters out, as "port"
+ * @v: an output visitor
+ * @name: what kind of port it is
+ * @counters: what was counted
+ * @errp: where to report an error of the visitor
+ *
+ * Returns: true on success.
+ */
+bool xen_nic_pg_port_counters_visit(Visitor *v, const char *name,
+                                    const XenNicPgPortCounters *counters,
+                                    Error **errp);
 
 #endif /* HW_NET_XEN_NIC_PG_STATS_H */

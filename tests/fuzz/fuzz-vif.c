@@ -293,7 +293,7 @@ static unsigned int cover(JsonObject *before, JsonObject *after,
             next = cover(json_object_get_object_member(before, name->data),
                          json_object_get_object_member(after, name->data),
                          next);
-        } else if (next < NR_COUNTERS) {
+        } else if (next < NR_COUNTERS && strcmp(name->data, "type") != 0) {
             int64_t grown = json_object_get_int_member(after, name->data) -
                             json_object_get_int_member(before, name->data);
 

@@ -136,7 +136,7 @@ enum xenbus_state vif_test_state(VifTest *test);
 
 /**
  * vif_test_counter: one of the vif's counters
- * @direction: "tx" or "rx"
+ * @direction: "tx" or "rx", or "port"
  * @name: its name, with a dot for those below: "frames", "drops.grant"
  */
 uint64_t vif_test_counter(VifTest *test, const char *direction,

@@ -5,6 +5,9 @@
  * The tap is in a network namespace of the test's own; a packet socket is the
  * network's other end, and sees the virtio-net headers.  Where namespaces
  * aren't allowed, all of this is skipped.
+ *
+ * All ways to the tap must do the same: bursts through io_uring, one system
+ * call a frame, and QEMU's net layer.
  */
 
 #include <linux/if_ether.h>
@@ -22,9 +25,29 @@ static const FrameKind kinds[] = {
     { .ipv6 = true },
 };
 
-static VifTest *connect_new(const XensimFrontConfig *config)
+/**
+ * Way: from the rings to the tap
+ * @name: of the tests
+ * @device: further options of the device
+ * @persistent: the guest's pages stay mapped
+ */
+typedef struct Way {
+    const char *name;
+    const char *device;
+    bool persistent;
+} Way;
+
+static const Way ways[] = {
+    { "copied", "", false },
+    { "persistent", "", true },
+    { "no-io-uring", ",io-uring=off", true },
+    { "no-tap-port", ",tap-port=off", true },
+};
+
+static VifTest *connect_new(const Way *way, const XensimFrontConfig *config)
 {
     VifTest *test = vif_test_new(&(VifTestOptions) {
+        .device = way->device,
         .netdev = VIF_TEST_TAP,
     });
 
@@ -32,20 +55,20 @@ static VifTest *connect_new(const XensimFrontConfig *config)
     return test;
 }
 
-static XensimFrontConfig all_offloads(const void *persistent)
+static XensimFrontConfig all_offloads(const Way *way)
 {
     return (XensimFrontConfig) {
-        .persistent = GPOINTER_TO_INT(persistent),
+        .persistent = way->persistent,
         .csum6 = true,
         .gso4 = true,
         .gso6 = true,
     };
 }
 
-static void test_plain(const void *persistent)
+static void test_plain(const void *way)
 {
-    XensimFrontConfig config = all_offloads(persistent);
-    VifTest *test = connect_new(&config);
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
 
     for (size_t len = 60; len < 9000; len += g_test_rand_int_range(1, 100)) {
         vif_test_fill(frame, len);
@@ -58,10 +81,10 @@ static void test_plain(const void *persistent)
     vif_test_free(test);
 }
 
-static void test_tx_checksum(const void *persistent)
+static void test_tx_checksum(const void *way)
 {
-    XensimFrontConfig config = all_offloads(persistent);
-    VifTest *test = connect_new(&config);
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
 
     for (int i = 0; i < 200; i++) {
         FrameKind kind = kinds[i % G_N_ELEMENTS(kinds)];
@@ -88,10 +111,10 @@ static void test_tx_checksum(const void *persistent)
     vif_test_free(test);
 }
 
-static void test_tx_gso(const void *persistent)
+static void test_tx_gso(const void *way)
 {
-    XensimFrontConfig config = all_offloads(persistent);
-    VifTest *test = connect_new(&config);
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
 
     for (int i = 0; i < 200; i++) {
         FrameKind kind = kinds[i % 2];
@@ -137,11 +160,11 @@ static struct virtio_net_hdr blank_header(FrameKind kind)
 }
 
 /* The guest takes blank checksums, or gets them completed. */
-static void test_rx_checksum(const void *persistent)
+static void test_rx_checksum(const void *way)
 {
     for (int takes = 0; takes < 2; takes++) {
-        VifTest *test = connect_new(&(XensimFrontConfig) {
-            .persistent = GPOINTER_TO_INT(persistent),
+        VifTest *test = connect_new(way, &(XensimFrontConfig) {
+            .persistent = ((const Way *)way)->persistent,
             .csum6 = takes,
             .no_csum = !takes,
         });
@@ -169,10 +192,10 @@ static void test_rx_checksum(const void *persistent)
     }
 }
 
-static void test_rx_gso(const void *persistent)
+static void test_rx_gso(const void *way)
 {
-    XensimFrontConfig config = all_offloads(persistent);
-    VifTest *test = connect_new(&config);
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
 
     for (int i = 0; i < 200; i++) {
         FrameKind kind = kinds[i % 2];
@@ -207,6 +230,203 @@ static void test_rx_gso(const void *persistent)
     vif_test_free(test);
 }
 
+/*
+ * Bursts, and when they can't go on
+ */
+
+enum { BURST = 32, MANY = 300 };
+
+static void number_frame(size_t len, uint32_t number)
+{
+    memcpy(frame + ETH_HLEN, &number, sizeof(number));
+    memset(frame + ETH_HLEN + sizeof(number), number,
+           len - ETH_HLEN - sizeof(number));
+}
+
+static uint64_t port_counter(VifTest *test, const char *name)
+{
+    return vif_test_counter(test, "port", name);
+}
+
+/* Publish some frames at once. */
+static void send_burst(VifTest *test, size_t len)
+{
+    XensimTxFrame tx = { .data = frame, .len = len };
+
+    for (uint32_t i = 0; i < BURST; i++) {
+        number_frame(len, i);
+        g_assert_true(xensim_front_queue_tx(test->front, 0, &tx));
+    }
+    xensim_front_push_tx(test->front, 0);
+}
+
+/* A burst is one system call if io_uring is there, and one a frame if not. */
+static void test_burst_calls(const void *way)
+{
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
+    uint64_t calls;
+
+    vif_test_fill(frame, 100);
+    send_burst(test, 100);
+    for (uint32_t i = 0; i < BURST; i++) {
+        number_frame(100, i);
+        vif_test_expect_sent(test, frame, 100);
+    }
+    calls = port_counter(test, "write-calls");
+    g_assert_cmpuint(port_counter(test, "writes"), ==, BURST);
+    if (*((const Way *)way)->device) {
+        g_assert_cmpuint(calls, ==, BURST);
+    } else if (calls == BURST) {
+        g_test_skip("this machine has no io_uring");
+    } else {
+        g_assert_cmpuint(calls, ==, 1);
+    }
+    vif_test_free(test);
+}
+
+/* The guest has no slots: frames wait in the tap, and come in order. */
+static void test_rx_no_slots(const void *way)
+{
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
+
+    vif_test_fill(frame, 200);
+    for (uint32_t i = 0; i < MANY; i++) {
+        number_frame(200, i);
+        vif_test_peer_send(test, NULL, frame, 200);
+    }
+    vif_test_wait_counter(test, "rx", "held-back", 1);
+    g_assert_cmpuint(port_counter(test, "reads"), <=, 1);
+    for (uint32_t i = 0; i < MANY; i++) {
+        if (i % 10 == 0) {
+            xensim_front_post_rx(test->front, 0, 10);
+        }
+        number_frame(200, i);
+        vif_test_expect_received(test, frame, 200);
+    }
+    g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, MANY);
+    vif_test_free(test);
+}
+
+/* A frame of many slots waits for all of them; those behind it wait, too. */
+static void test_rx_slot_by_slot(const void *way)
+{
+    enum { LEN = 5 * XENSIM_PAGE_SIZE };
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
+
+    vif_test_fill(frame, LEN);
+    vif_test_peer_send(test, NULL, frame, LEN);
+    vif_test_peer_send(test, NULL, frame, 100);
+    for (int i = 0; i < 5; i++) {
+        g_assert_null(xensim_front_receive(test->front, 0, 0));
+        xensim_front_post_rx(test->front, 0, 1);
+    }
+    vif_test_expect_received(test, frame, LEN);
+    xensim_front_post_rx(test->front, 0, 1);
+    vif_test_expect_received(test, frame, 100);
+    vif_test_free(test);
+}
+
+/* The guest disconnects while frames wait for slots, and comes back. */
+static void test_reconnect(const void *way)
+{
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
+
+    vif_test_fill(frame, 3 * XENSIM_PAGE_SIZE);
+    for (int i = 0; i < 20; i++) {
+        xensim_front_post_rx(test->front, 0, 1);
+        vif_test_peer_send(test, NULL, frame, 3 * XENSIM_PAGE_SIZE);
+        vif_test_peer_send(test, NULL, frame, 100);
+        vif_test_wait_counter(test, "rx", "held-back", i + 1);
+        vif_test_disconnect(test);
+        vif_test_wait_counter(test, "rx", "drops.closed", 2 * (i + 1));
+        vif_test_connect(test, &config);
+        vif_test_works(test);
+        vif_test_disconnect(test);
+        vif_test_connect(test, &config);
+    }
+    vif_test_free(test);
+}
+
+/*
+ * The link
+ */
+
+static void set_link(VifTest *test, const char *up)
+{
+    qmp_run(test->qmp, "{'execute': 'set_link', 'arguments': {'name': 'net', "
+            "'up': %s}}", up);
+}
+
+static void send_into_nothing(VifTest *test, uint64_t dropped)
+{
+    vif_test_fill(frame, 100);
+    vif_test_send(test, frame, 100, NULL, 0);
+    g_assert_true(xensim_front_flush_tx(test->front, 0));
+    g_assert_cmpuint(vif_test_counter(test, "tx", "drops.link-down"), ==,
+                     dropped);
+}
+
+static void test_link(const void *way)
+{
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
+
+    for (int i = 0; i < 5; i++) {
+        vif_test_works(test);
+        set_link(test, "false");
+        send_into_nothing(test, i + 1);
+        set_link(test, "true");
+    }
+    set_link(test, "false");
+    vif_test_disconnect(test);
+    vif_test_connect(test, &config);
+    send_into_nothing(test, 6);
+    set_link(test, "true");
+    vif_test_works(test);
+    vif_test_free(test);
+}
+
+/* The netdev is deleted under the vif, and its file closed. */
+static void test_netdev_del(const void *way)
+{
+    XensimFrontConfig config = all_offloads(way);
+    VifTest *test = connect_new(way, &config);
+
+    vif_test_works(test);
+    test->files_before--;
+    qmp_run(test->qmp, "{'execute': 'netdev_del', 'arguments': "
+            "{'id': 'net'}}");
+    send_into_nothing(test, 1);
+    vif_test_disconnect(test);
+    vif_test_connect(test, &config);
+    send_into_nothing(test, 2);
+    vif_test_free(test);
+}
+
+static void add(const char *path, GTestDataFunc function, unsigned int nr)
+{
+    for (unsigned int i = 0; i < nr; i++) {
+        g_autofree char *name = g_strconcat(path, "/", ways[i].name, NULL);
+
+        g_test_add_data_func(name, &ways[i], function);
+    }
+}
+
+static void add_all(const char *path, GTestDataFunc function)
+{
+    add(path, function, G_N_ELEMENTS(ways));
+}
+
+/* Without the way through QEMU's net layer, which is the last */
+static void add_tap_port(const char *path, GTestDataFunc function)
+{
+    add(path, function, G_N_ELEMENTS(ways) - 1);
+}
+
 static void skip(const void *why)
 {
     g_test_skip(why);
@@ -221,10 +441,16 @@ int main(int argc, char **argv)
         g_test_add_data_func("/tap", why, skip);
         return g_test_run();
     }
-    vif_test_add_both("/tap/plain", test_plain);
-    vif_test_add_both("/tap/tx-checksum", test_tx_checksum);
-    vif_test_add_both("/tap/tx-gso", test_tx_gso);
-    vif_test_add_both("/tap/rx-checksum", test_rx_checksum);
-    vif_test_add_both("/tap/rx-gso", test_rx_gso);
+    add_all("/tap/plain", test_plain);
+    add_all("/tap/tx-checksum", test_tx_checksum);
+    add_all("/tap/tx-gso", test_tx_gso);
+    add_all("/tap/rx-checksum", test_rx_checksum);
+    add_all("/tap/rx-gso", test_rx_gso);
+    add_tap_port("/tap/burst-calls", test_burst_calls);
+    add_all("/tap/rx-no-slots", test_rx_no_slots);
+    add_all("/tap/rx-slot-by-slot", test_rx_slot_by_slot);
+    add_tap_port("/tap/reconnect", test_reconnect);
+    add_all("/tap/link", test_link);
+    add_all("/tap/netdev-del", test_netdev_del);
     return g_test_run();
 }

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bursts of reads or writes on a file descriptor of packets
+ *
+ * See hw/net/xen_nic_pg_fdio.c for how it works.
+ */
+
+#ifndef HW_NET_XEN_NIC_PG_FDIO_H
+#define HW_NET_XEN_NIC_PG_FDIO_H
+
+#include <sys/uio.h>
+
+typedef struct XenNicPgFdIO XenNicPgFdIO;
+
+/* The longest burst */
+#define XEN_NIC_PG_FDIO_BURST 64
+
+/**
+ * XenNicPgFdOp: one packet
+ * @iov: its memory
+ * @nr_iov: how many iovecs
+ * @result: bytes that were read or written, or a negative errno
+ */
+typedef struct XenNicPgFdOp {
+    struct iovec *iov;
+    unsigned int nr_iov;
+    ssize_t result;
+} XenNicPgFdOp;
+
+/**
+ * xen_nic_pg_fdio_new:
+ * @fd: the descriptor, which doesn't block; stays the caller's
+ * @io_uring: use io_uring, if this machine has it
+ *
+ * Returns: a place to do bursts from.
+ */
+XenNicPgFdIO *xen_nic_pg_fdio_new(int fd, bool io_uring);
+
+/**
+ * xen_nic_pg_fdio_free:
+ * @io: what xen_nic_pg_fdio_new() returned, or NULL
+ */
+void xen_nic_pg_fdio_free(XenNicPgFdIO *io);
+
+/**
+ * xen_nic_pg_fdio_is_batched:
+ * @io: where bursts are done
+ *
+ * Returns: true if a burst is one system call.
+ */
+bool xen_nic_pg_fdio_is_batched(const XenNicPgFdIO *io);
+
+/**
+ * xen_nic_pg_fdio_read, xen_nic_pg_fdio_write: do a burst
+ * @io: where
+ * @ops: the packets; their results are set
+ * @nr: how many, at most XEN_NIC_PG_FDIO_BURST
+ *
+ * Packets are done in order.  Once one would block, the rest may be left
+ * undone, with -EAGAIN, too.  Nothing is under way when this returns.
+ *
+ * Returns: system calls that it took.
+ */
+unsigned int xen_nic_pg_fdio_read(XenNicPgFdIO *io, XenNicPgFdOp *ops,
+                                  unsigned int nr);
+unsigned int xen_nic_pg_fdio_write(XenNicPgFdIO *io, XenNicPgFdOp *ops,
+                                   unsigned int nr);
+
+#endif /* HW_NET_XEN_NIC_PG_FDIO_H */
