@@ -11,10 +11,10 @@
  * pages, so the kernel makes the only copy.
  *
  * Host to guest: as many frames are read as there are surely slots for, at
- * least one, and no more than twice what came the last time, as a read that
- * finds nothing costs, too; then they are handed to the queue.  Frames that find no slots
- * stay in the tap, which isn't polled until the queue wakes the port; only of
- * a burst that is read already, the rest is kept here.
+ * least one, and not many more than came the last time, as a read that finds
+ * nothing costs, too; then they are handed to the queue.  Frames that find no
+ * slots stay in the tap, which isn't polled until the queue wakes the port;
+ * only of a burst that is read already, the rest is kept here.
  *
  * A tap with a send buffer that can fill (-netdev tap,sndbuf=) takes one packet
  * a call: in a burst, one that doesn't fit could be overtaken by others.
