@@ -49,6 +49,8 @@ enum {
     CONNECT_WITHOUT_RX_NOTIFY = 2,
     CONNECT_FAULT = 4,      /* something fails while it connects */
     CONNECT_ABRUPT = 8,     /* and disconnects without waiting for answers */
+    CONNECT_OFFLOADS = 16,  /* takes blank checksums and GSO */
+    CONNECT_WITHOUT_SG = 32,        /* takes frames of one slot only */
 };
 
 /**
@@ -362,6 +364,10 @@ static bool connect_front(Program *program, uint8_t how)
     };
     XensimFrontConfig config = {
         .persistent = how & CONNECT_PERSISTENT,
+        .csum6 = how & CONNECT_OFFLOADS,
+        .gso4 = how & CONNECT_OFFLOADS,
+        .gso6 = how & CONNECT_OFFLOADS,
+        .no_sg = how & CONNECT_WITHOUT_SG,
         .keys = how & CONNECT_WITHOUT_RX_NOTIFY ? without_notify : NULL,
     };
 
@@ -430,6 +436,12 @@ static void check_recovery(void)
     disconnect_front();
 }
 
+/* Are frames to the guest dropped, as they may be if it says so? */
+static bool loses_frames(uint8_t how)
+{
+    return how & (CONNECT_WITHOUT_RX_NOTIFY | CONNECT_WITHOUT_SG);
+}
+
 /*
  * Returns true if nothing is under way behind it, false if the next session
  * may see frames of this one.
@@ -443,7 +455,7 @@ static bool run_session(Program *program)
     bool settled = false;
 
     if (connect_front(program, how)) {
-        model = model_new(test, how & CONNECT_WITHOUT_RX_NOTIFY);
+        model = model_new(test, loses_frames(how));
         run_operations(program, model);
         settled = !(how & CONNECT_ABRUPT) && !model_is_lost(model) &&
                   model_settle(model);
@@ -454,7 +466,7 @@ static bool run_session(Program *program)
     }
     disconnect_front();
     g_clear_pointer(&model, model_free);
-    return settled && !(how & CONNECT_WITHOUT_RX_NOTIFY);
+    return settled && !loses_frames(how);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
