@@ -4,11 +4,19 @@
  *
  * The counters are compared with what was done, and with what the simulated
  * hypervisor has seen.
+ *
+ * Each direction has a set of mapped pages of its own, and what holds for one
+ * holds for the other: so most tests are run both ways.  Where several pages
+ * have to be in one burst, they are published together to send, and are those
+ * of one frame to receive.
  */
 
 #include "raw.h"
 
 #define FRAME 200
+
+/* The most pages in a burst; a frame to receive can't be longer. */
+#define MAX_PAGES 16
 
 /* How many lookups per page make a mapping stale (xen-grant-cache.c) */
 #define STALE_ROUNDS 16
@@ -31,11 +39,15 @@ static uint64_t rx(VifTest *test, const char *counter)
     return vif_test_counter(test, "rx", counter);
 }
 
-/* Send @nr frames, each from one of the pages, in one burst. */
+/*
+ * Send @nr frames, each from one of the pages, in one burst.  The guest has
+ * changed what is in the pages, and that is what is sent.
+ */
 static void send_pages(VifTest *test, const uint32_t *refs,
                        const uint32_t *frames, unsigned int nr)
 {
     for (unsigned int i = 0; i < nr; i++) {
+        vif_test_fill(xensim_page(test->sim, frames[i]), FRAME + nr);
         raw_put_tx(test, &(netif_tx_request_t) {
             .gref = refs[i],
             .offset = i,
@@ -52,107 +64,153 @@ static void send_pages(VifTest *test, const uint32_t *refs,
     }
 }
 
-static void grant_pages(VifTest *test, uint32_t *refs, uint32_t *frames,
-                        unsigned int nr)
+static bool is_named_again(const uint32_t *frames, unsigned int i,
+                           unsigned int nr)
 {
+    for (unsigned int j = i + 1; j < nr; j++) {
+        if (frames[j] == frames[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Receive one frame, which fills all pages but the last, in one burst.  Of a
+ * page that is named twice, the bytes that came last are looked at.
+ */
+static void receive_pages(VifTest *test, const uint32_t *refs,
+                          const uint32_t *frames, unsigned int nr)
+{
+    static uint8_t data[MAX_PAGES * XENSIM_PAGE_SIZE];
+    size_t last = (nr - 1) * XENSIM_PAGE_SIZE;
+
+    g_assert(nr <= MAX_PAGES);
+    vif_test_fill(data, last + FRAME);
     for (unsigned int i = 0; i < nr; i++) {
-        refs[i] = raw_grant(test, true, &frames[i]);
+        raw_put_rx(test, i, refs[i]);
+    }
+    raw_push_rx(test);
+    vif_test_peer_send(test, NULL, data, last + FRAME);
+    for (unsigned int i = 0; i < nr; i++) {
+        uint8_t *page = xensim_page(test->sim, frames[i]);
+        netif_rx_response_t response = raw_expect_rx(test, i);
+        int len = i + 1 < nr ? XENSIM_PAGE_SIZE : FRAME;
+
+        g_assert_cmpint(response.status, ==, len);
+        if (!is_named_again(frames, i, nr)) {
+            g_assert_cmpmem(page + response.offset, len,
+                            data + i * XENSIM_PAGE_SIZE, len);
+        }
     }
 }
 
-static void receive_page(VifTest *test, uint32_t ref, uint32_t frame)
+static void grant_pages(VifTest *test, bool readonly, uint32_t *refs,
+                        uint32_t *frames, unsigned int nr)
 {
-    uint8_t data[FRAME];
-    netif_rx_response_t response;
+    for (unsigned int i = 0; i < nr; i++) {
+        refs[i] = raw_grant(test, readonly, &frames[i]);
+    }
+}
 
-    vif_test_fill(data, sizeof(data));
-    raw_put_rx(test, 5, ref);
-    raw_push_rx(test);
-    vif_test_peer_send(test, NULL, data, sizeof(data));
-    response = raw_expect_rx(test, 5);
-    g_assert_cmpint(response.status, ==, FRAME);
-    g_assert_cmpmem((uint8_t *)xensim_page(test->sim, frame) + response.offset,
-                    FRAME, data, FRAME);
+/**
+ * Way: a direction, and how pages are used in it
+ * @direction: as the counters name it
+ * @readonly: how the guest grants its pages
+ * @use: uses each page once, all in one burst, and looks at the bytes
+ */
+typedef struct Way {
+    const char *direction;
+    bool readonly;
+    void (*use)(VifTest *test, const uint32_t *refs, const uint32_t *frames,
+                unsigned int nr);
+} Way;
+
+static const Way ways[] = {
+    { .direction = "tx", .readonly = true, .use = send_pages },
+    { .direction = "rx", .readonly = false, .use = receive_pages },
+};
+
+static void expect(VifTest *test, const Way *way, const char *counter,
+                   uint64_t value)
+{
+    uint64_t is = vif_test_counter(test, way->direction, counter);
+
+    if (is != value) {
+        g_error("%s: %s is %" PRIu64 " instead of %" PRIu64, way->direction,
+                counter, is, value);
+    }
 }
 
 /*
  * One page
  */
 
-static void test_first_sight_then_hits(void)
+static void test_first_sight_then_hits(const void *data)
 {
+    const Way *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t ref, frame;
 
-    ref = raw_grant(test, true, &frame);
+    grant_pages(test, way->readonly, &ref, &frame, 1);
     for (int i = 0; i < 3; i++) {
-        /* The guest changes what is in the page, and that is what is sent. */
-        vif_test_fill(xensim_page(test->sim, frame), FRAME);
-        send_pages(test, &ref, &frame, 1);
+        way->use(test, &ref, &frame, 1);
     }
-    g_assert_cmpuint(tx(test, "copies"), ==, 1);
-    g_assert_cmpuint(tx(test, "fallback-first"), ==, 1);
-    g_assert_cmpuint(tx(test, "persistent-hits"), ==, 2);
-    g_assert_cmpuint(tx(test, "map-calls"), ==, 1);
-    g_assert_cmpuint(tx(test, "mapped"), ==, 1);
+    expect(test, way, "copies", 1);
+    expect(test, way, "fallback-first", 1);
+    expect(test, way, "persistent-hits", 2);
+    expect(test, way, "map-calls", 1);
+    expect(test, way, "mapped", 1);
     g_assert_cmpuint(xensim_pins(test->sim, ref), ==, 1);
     vif_test_free(test);
 }
 
-static void test_receive_first_sight_then_hits(void)
-{
-    VifTest *test = connect_new(NULL);
-    uint32_t ref, frame;
-
-    ref = raw_grant(test, false, &frame);
-    for (int i = 0; i < 3; i++) {
-        receive_page(test, ref, frame);
-    }
-    g_assert_cmpuint(rx(test, "copies"), ==, 1);
-    g_assert_cmpuint(rx(test, "fallback-first"), ==, 1);
-    g_assert_cmpuint(rx(test, "persistent-hits"), ==, 2);
-    g_assert_cmpuint(rx(test, "mapped"), ==, 1);
-    vif_test_free(test);
-}
-
 /* Without feature-persistent nothing of it happens. */
-static void test_not_persistent(void)
+static void test_not_persistent(const void *data)
 {
+    const Way *way = data;
     VifTest *test = vif_test_new(NULL);
     uint32_t ref, frame;
 
     vif_test_connect(test, NULL);
-    ref = raw_grant(test, true, &frame);
+    grant_pages(test, way->readonly, &ref, &frame, 1);
     for (int i = 0; i < 3; i++) {
-        send_pages(test, &ref, &frame, 1);
+        way->use(test, &ref, &frame, 1);
         g_assert_cmpuint(xensim_pins(test->sim, ref), ==, 0);
     }
-    g_assert_cmpuint(tx(test, "copies"), ==, 3);
-    g_assert_cmpuint(tx(test, "persistent-hits"), ==, 0);
-    g_assert_cmpuint(tx(test, "map-calls"), ==, 0);
+    expect(test, way, "copies", 3);
+    expect(test, way, "persistent-hits", 0);
+    expect(test, way, "map-calls", 0);
     g_assert_true(xensim_end_grant(test->sim, ref));
     vif_test_free(test);
 }
 
 /* A page that is named twice in a burst is mapped once, and copied besides. */
-static void test_twice_in_a_burst(void)
+static void test_twice_in_a_burst(const void *data)
 {
+    const Way *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t refs[2], frames[2];
 
-    refs[0] = refs[1] = raw_grant(test, true, &frames[0]);
+    grant_pages(test, way->readonly, refs, frames, 1);
+    refs[1] = refs[0];
     frames[1] = frames[0];
 
-    send_pages(test, refs, frames, 2);
-    g_assert_cmpuint(tx(test, "copies"), ==, 2);
-    g_assert_cmpuint(tx(test, "fallback-first"), ==, 1);
-    g_assert_cmpuint(tx(test, "fallback-busy"), ==, 1);
+    way->use(test, refs, frames, 2);
+    expect(test, way, "copies", 2);
+    expect(test, way, "fallback-first", 1);
+    expect(test, way, "fallback-busy", 1);
 
-    send_pages(test, refs, frames, 2);
-    g_assert_cmpuint(tx(test, "copies"), ==, 3);
-    g_assert_cmpuint(tx(test, "persistent-hits"), ==, 1);
-    g_assert_cmpuint(tx(test, "fallback-busy"), ==, 2);
+    way->use(test, refs, frames, 2);
+    expect(test, way, "copies", 3);
+    expect(test, way, "persistent-hits", 1);
+    expect(test, way, "fallback-busy", 2);
     g_assert_cmpuint(xensim_pins(test->sim, refs[0]), ==, 1);
+
+    /* It isn't busy any more. */
+    way->use(test, refs, frames, 1);
+    expect(test, way, "persistent-hits", 2);
+    expect(test, way, "copies", 3);
     vif_test_free(test);
 }
 
@@ -160,67 +218,182 @@ static void test_twice_in_a_burst(void)
  * Many pages
  */
 
-static void test_one_call_for_a_burst(void)
+static void test_one_call_for_a_burst(const void *data)
 {
-    enum { NR = 16 };
+    enum { NR = MAX_PAGES };
+    const Way *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t refs[NR], frames[NR];
     uint64_t calls = xensim_count(test->sim, XENSIM_OP_COPY_CALL);
 
-    grant_pages(test, refs, frames, NR);
-    send_pages(test, refs, frames, NR);
-    g_assert_cmpuint(tx(test, "copy-calls"), ==, 1);
-    g_assert_cmpuint(tx(test, "map-calls"), ==, 1);
+    grant_pages(test, way->readonly, refs, frames, NR);
+    way->use(test, refs, frames, NR);
+    expect(test, way, "copy-calls", 1);
+    expect(test, way, "map-calls", 1);
     g_assert_cmpuint(xensim_count(test->sim, XENSIM_OP_COPY_CALL), ==,
                      calls + 1);
-    send_pages(test, refs, frames, NR);
-    g_assert_cmpuint(tx(test, "persistent-hits"), ==, NR);
-    g_assert_cmpuint(tx(test, "copy-calls"), ==, 1);
+    way->use(test, refs, frames, NR);
+    expect(test, way, "persistent-hits", NR);
+    expect(test, way, "copy-calls", 1);
     vif_test_free(test);
 }
 
-static void test_full(void)
+/* What a test of eviction has: a small set, and more pages than it takes */
+enum { MAX = 4, NR = 8 };
+
+static VifTest *connect_small(const Way *way, uint32_t *refs, uint32_t *frames)
 {
-    enum { MAX = 4, NR = 6 };
     VifTest *test = connect_new(",max-persistent-grants=4");
+
+    grant_pages(test, way->readonly, refs, frames, NR);
+    return test;
+}
+
+static void test_full(const void *data)
+{
+    const Way *way = data;
     uint32_t refs[NR], frames[NR];
+    VifTest *test = connect_small(way, refs, frames);
 
-    grant_pages(test, refs, frames, NR);
     for (int i = 0; i < 3; i++) {
-        send_pages(test, refs, frames, NR);
-        g_assert_cmpuint(tx(test, "mapped"), ==, MAX);
+        way->use(test, refs, frames, NR);
+        expect(test, way, "mapped", MAX);
     }
-    g_assert_cmpuint(tx(test, "mapped-max"), ==, MAX);
-    g_assert_cmpuint(tx(test, "fallback-full"), ==, 3 * (NR - MAX));
-    g_assert_cmpuint(tx(test, "persistent-hits"), ==, 2 * MAX);
-    g_assert_cmpuint(tx(test, "evicted"), ==, 0);
+    expect(test, way, "mapped-max", MAX);
+    expect(test, way, "fallback-full", 3 * (NR - MAX));
+    expect(test, way, "persistent-hits", 2 * MAX);
+    expect(test, way, "evicted", 0);
     vif_test_free(test);
 }
 
-/* Pages that the guest doesn't use any more make room for others. */
-static void test_stale_pages_make_room(void)
+/* Pages that were mapped by one call get stale, and are unmapped, together. */
+static void test_stale_pages_make_room(const void *data)
 {
-    enum { MAX = 4 };
-    VifTest *test = connect_new(",max-persistent-grants=4");
-    uint32_t old_refs[MAX], old_frames[MAX], ref, frame;
+    const Way *way = data;
+    uint32_t refs[NR], frames[NR];
+    VifTest *test = connect_small(way, refs, frames);
+    uint64_t unmapped = xensim_count(test->sim, XENSIM_OP_UNMAP);
 
-    grant_pages(test, old_refs, old_frames, MAX);
-    send_pages(test, old_refs, old_frames, MAX);
-    ref = raw_grant(test, true, &frame);
-    for (int i = 0; i < STALE_ROUNDS * MAX + 2; i++) {
-        send_pages(test, &ref, &frame, 1);
+    way->use(test, refs, frames, MAX);
+    for (int i = 0; i < STALE_ROUNDS * MAX; i++) {
+        way->use(test, refs + MAX, frames + MAX, 1);
     }
-    g_assert_cmpuint(tx(test, "evicted"), ==, MAX);
-    g_assert_cmpuint(tx(test, "mapped"), ==, 1);
-    g_assert_cmpuint(xensim_pins(test->sim, old_refs[0]), ==, 0);
-
-    /* What was unmapped isn't used by its old address. */
+    expect(test, way, "evicted", 0);
+    expect(test, way, "fallback-full", STALE_ROUNDS * MAX);
+    way->use(test, refs + MAX, frames + MAX, 1);
+    expect(test, way, "evicted", MAX);
+    expect(test, way, "mapped", 1);
+    g_assert_cmpuint(xensim_count(test->sim, XENSIM_OP_UNMAP) - unmapped, ==,
+                     MAX);
     for (int i = 0; i < MAX; i++) {
-        g_assert_true(xensim_end_grant(test->sim, old_refs[i]));
+        g_assert_cmpuint(xensim_pins(test->sim, refs[i]), ==, 0);
     }
-    grant_pages(test, old_refs, old_frames, MAX);
-    send_pages(test, old_refs, old_frames, MAX);
-    send_pages(test, old_refs, old_frames, MAX);
+    way->use(test, refs + MAX, frames + MAX, 1);
+    expect(test, way, "persistent-hits", 1);
+    vif_test_free(test);
+}
+
+static void expect_pinned(VifTest *test, const uint32_t *refs,
+                          const char *which)
+{
+    for (unsigned int i = 0; which[i]; i++) {
+        g_assert_cmpuint(xensim_pins(test->sim, refs[i]), ==,
+                         which[i] == '+');
+    }
+}
+
+/* The page is used where it is mapped, or else copied since there's no room. */
+static void expect_use(VifTest *test, const Way *way, uint32_t ref,
+                       uint32_t frame, bool mapped)
+{
+    uint64_t hits = vif_test_counter(test, way->direction, "persistent-hits");
+    uint64_t full = vif_test_counter(test, way->direction, "fallback-full");
+
+    way->use(test, &ref, &frame, 1);
+    expect(test, way, "persistent-hits", hits + mapped);
+    expect(test, way, "fallback-full", full + !mapped);
+}
+
+/*
+ * Of four pages, mapped one by one, the first and the third stay in use.  Each
+ * new page takes the place of the one that wasn't used for the longest time,
+ * and the fifth, when there is none that is stale, takes nobody's.
+ */
+static void test_longest_unused_goes(const void *data)
+{
+    const Way *way = data;
+    uint32_t refs[NR], frames[NR];
+    VifTest *test = connect_small(way, refs, frames);
+
+    for (int i = 0; i < MAX; i++) {
+        way->use(test, refs + i, frames + i, 1);
+    }
+    for (int i = 0; i < STALE_ROUNDS * MAX / 2 + 2; i++) {
+        way->use(test, refs, frames, 1);
+        way->use(test, refs + 2, frames + 2, 1);
+    }
+    expect(test, way, "evicted", 0);
+    expect_pinned(test, refs, "++++----");
+
+    way->use(test, refs + 4, frames + 4, 1);
+    expect(test, way, "evicted", 1);
+    expect_pinned(test, refs, "+-+++---");
+    way->use(test, refs + 5, frames + 5, 1);
+    expect(test, way, "evicted", 2);
+    expect_pinned(test, refs, "+-+-++--");
+    expect_use(test, way, refs[6], frames[6], false);
+    expect_pinned(test, refs, "+-+-++--");
+
+    for (int i = 0; i < NR; i++) {
+        expect_use(test, way, refs[i], frames[i], "+-+-++--"[i] == '+');
+    }
+    expect(test, way, "evicted", 2);
+    expect(test, way, "mapped", MAX);
+    vif_test_free(test);
+}
+
+/*
+ * The same reference, for another page.  xensim wouldn't give it out for long,
+ * so the entry is written as a guest's own code would.
+ */
+static void grant_again(VifTest *test, const Way *way, uint32_t ref,
+                        uint32_t *frame)
+{
+    grant_entry_v1_t *entry = &xensim_shared(test->sim)->grants[ref];
+
+    g_assert_true(xensim_end_grant(test->sim, ref));
+    *frame = xensim_alloc_page(test->sim);
+    entry->domid = XENSIM_BACKEND_DOMID;
+    entry->frame = *frame;
+    xen_wmb(); /* the entry is whole before it holds */
+    entry->flags = GTF_permit_access | (way->readonly ? GTF_readonly : 0);
+}
+
+/* What was unmapped isn't used by its old address, nor taken for mapped. */
+static void test_evicted_is_forgotten(const void *data)
+{
+    const Way *way = data;
+    uint32_t refs[NR], frames[NR];
+    VifTest *test = connect_small(way, refs, frames);
+    uint64_t copies;
+
+    way->use(test, refs, frames, MAX);
+    for (int i = 0; i <= STALE_ROUNDS * MAX; i++) {
+        way->use(test, refs + MAX, frames + MAX, 1);
+    }
+    expect(test, way, "evicted", MAX);
+    for (int i = 0; i < MAX; i++) {
+        grant_again(test, way, refs[i], &frames[i]);
+    }
+    copies = vif_test_counter(test, way->direction, "copies");
+    way->use(test, refs, frames, MAX);
+    expect(test, way, "persistent-hits", 0);
+    expect(test, way, "copies", copies + MAX);
+
+    /* There's room for three beside the one that has evicted them. */
+    way->use(test, refs, frames, MAX);
+    expect(test, way, "persistent-hits", MAX - 1);
+    expect(test, way, "mapped", MAX);
     vif_test_free(test);
 }
 
@@ -228,40 +401,45 @@ static void test_stale_pages_make_room(void)
  * What fails
  */
 
-static void test_map_fails(void)
+static void test_map_fails(const void *data)
 {
+    const Way *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t refs[3], frames[3];
 
-    grant_pages(test, refs, frames, 3);
+    grant_pages(test, way->readonly, refs, frames, 3);
     xensim_fail(test->sim, XENSIM_OP_MAP, 0, 1);
-    send_pages(test, refs, frames, 1);
-    g_assert_cmpuint(tx(test, "fallback-map-failed"), ==, 1);
-    g_assert_cmpuint(tx(test, "mapped"), ==, 0);
+    way->use(test, refs, frames, 1);
+    expect(test, way, "fallback-map-failed", 1);
+    expect(test, way, "mapped", 0);
 
-    /* The second of three fails twice: in the burst, and alone. */
+    /* The second page fails the burst; then, alone, the first one fails. */
     xensim_fail(test->sim, XENSIM_OP_MAP, 1, 2);
-    send_pages(test, refs, frames, 3);
-    g_assert_cmpuint(tx(test, "mapped"), ==, 2);
-    g_assert_cmpuint(tx(test, "fallback-map-failed"), ==, 2);
+    way->use(test, refs, frames, 3);
+    expect(test, way, "mapped", 2);
+    expect(test, way, "fallback-map-failed", 2);
+    expect(test, way, "fallback-first", 2);
+    expect_pinned(test, refs, "-++");
 
     /* Once it can be mapped, it is. */
-    send_pages(test, refs, frames, 3);
-    g_assert_cmpuint(tx(test, "mapped"), ==, 3);
+    way->use(test, refs, frames, 3);
+    expect(test, way, "mapped", 3);
+    expect(test, way, "persistent-hits", 2);
     vif_test_free(test);
 }
 
-static void test_no_memory_to_map(void)
+static void test_no_memory_to_map(const void *data)
 {
+    const Way *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t ref, frame;
 
-    ref = raw_grant(test, true, &frame);
+    grant_pages(test, way->readonly, &ref, &frame, 1);
     xensim_fail(test->sim, XENSIM_OP_MAP_MEMORY, 0, 1);
-    send_pages(test, &ref, &frame, 1);
-    g_assert_cmpuint(tx(test, "fallback-map-failed"), ==, 1);
-    send_pages(test, &ref, &frame, 1);
-    g_assert_cmpuint(tx(test, "mapped"), ==, 1);
+    way->use(test, &ref, &frame, 1);
+    expect(test, way, "fallback-map-failed", 1);
+    way->use(test, &ref, &frame, 1);
+    expect(test, way, "mapped", 1);
     vif_test_free(test);
 }
 
@@ -271,7 +449,7 @@ static void test_copy_fails(void)
     VifTest *test = connect_new(NULL);
     uint32_t good[2], frames[2];
 
-    grant_pages(test, good, frames, 2);
+    grant_pages(test, true, good, frames, 2);
     raw_put_tx(test, &(netif_tx_request_t) {
         .gref = good[0], .id = 0, .size = FRAME,
     });
@@ -339,7 +517,7 @@ static void test_directions_are_apart(void)
     rx_ref = raw_grant(test, false, &rx_frame);
     for (int i = 0; i < 2; i++) {
         send_pages(test, &tx_ref, &tx_frame, 1);
-        receive_page(test, rx_ref, rx_frame);
+        receive_pages(test, &rx_ref, &rx_frame, 1);
     }
     g_assert_cmpuint(tx(test, "mapped"), ==, 1);
     g_assert_cmpuint(rx(test, "mapped"), ==, 1);
@@ -350,22 +528,26 @@ static void test_directions_are_apart(void)
     vif_test_free(test);
 }
 
-static void test_flushed_at_disconnect(void)
+static void test_flushed_at_disconnect(const void *data)
 {
-    enum { NR = 20 };
+    enum { NR_BURSTS = 2, NR_PAGES = NR_BURSTS * 10 };
+    const Way *way = data;
     VifTest *test = connect_new(NULL);
-    uint32_t refs[NR], frames[NR];
+    uint32_t refs[NR_PAGES], frames[NR_PAGES];
     uint64_t rings = xensim_mapped(test->sim);
 
-    grant_pages(test, refs, frames, NR);
-    send_pages(test, refs, frames, NR);
-    g_assert_cmpuint(xensim_mapped(test->sim), ==, rings + NR);
+    grant_pages(test, way->readonly, refs, frames, NR_PAGES);
+    for (int i = 0; i < NR_PAGES; i += 10) {
+        way->use(test, refs + i, frames + i, 10);
+    }
+    g_assert_cmpuint(xensim_mapped(test->sim), ==, rings + NR_PAGES);
     vif_test_disconnect(test);
     g_assert_cmpuint(xensim_mapped(test->sim), ==, 0);
-    for (int i = 0; i < NR; i++) {
+    for (int i = 0; i < NR_PAGES; i++) {
         g_assert_true(xensim_end_grant(test->sim, refs[i]));
     }
-    g_assert_cmpuint(tx(test, "mapped"), ==, 0);
+    expect(test, way, "mapped", 0);
+    expect(test, way, "evicted", 0);
     vif_test_free(test);
 }
 
@@ -375,46 +557,95 @@ static void test_counters_are_true(void)
     VifTest *test = connect_new(NULL);
     uint64_t copies = xensim_count(test->sim, XENSIM_OP_COPY);
     uint64_t maps = xensim_count(test->sim, XENSIM_OP_MAP);
+    uint64_t calls = xensim_count(test->sim, XENSIM_OP_MAP_MEMORY);
     uint32_t refs[8], frames[8], rx_ref, rx_frame;
 
-    grant_pages(test, refs, frames, 8);
+    grant_pages(test, true, refs, frames, 8);
     rx_ref = raw_grant(test, false, &rx_frame);
     for (int i = 0; i < 20; i++) {
         send_pages(test, refs, frames, 1 + i % 8);
-        receive_page(test, rx_ref, rx_frame);
+        receive_pages(test, &rx_ref, &rx_frame, 1);
     }
     g_assert_cmpuint(tx(test, "copies") + rx(test, "copies"), ==,
                      xensim_count(test->sim, XENSIM_OP_COPY) - copies);
     g_assert_cmpuint(tx(test, "fallback-first") + rx(test, "fallback-first"),
                      ==, xensim_count(test->sim, XENSIM_OP_MAP) - maps);
+    /* Each call reserves memory once, for all of its pages. */
+    g_assert_cmpuint(tx(test, "map-calls") + rx(test, "map-calls"), ==,
+                     xensim_count(test->sim, XENSIM_OP_MAP_MEMORY) - calls);
     g_assert_cmpuint(tx(test, "copies") + tx(test, "persistent-hits"), ==,
                      tx(test, "slots"));
     g_assert_cmpuint(rx(test, "frames"), ==, 20);
     vif_test_free(test);
 }
 
+/* First one half of the pages, then the other, until that is mapped. */
+static void use_halves(VifTest *test, const Way *way, const uint32_t *refs,
+                       const uint32_t *frames)
+{
+    for (int half = 0; half < NR; half += MAX) {
+        for (int i = 0; i < (STALE_ROUNDS + 2) * MAX; i++) {
+            int page = half + i % MAX;
+
+            way->use(test, refs + page, frames + page, 1);
+        }
+    }
+}
+
+/* Page by page, a call that maps or unmaps is one operation of Xen. */
+static void test_map_counters_are_true(const void *data)
+{
+    enum { FAILED = 3 };
+    const Way *way = data;
+    uint32_t refs[NR], frames[NR];
+    VifTest *test = connect_small(way, refs, frames);
+    uint64_t maps = xensim_count(test->sim, XENSIM_OP_MAP);
+    uint64_t unmaps = xensim_count(test->sim, XENSIM_OP_UNMAP);
+
+    xensim_fail(test->sim, XENSIM_OP_MAP, 1, FAILED);
+    use_halves(test, way, refs, frames);
+    maps = xensim_count(test->sim, XENSIM_OP_MAP) - maps;
+    unmaps = xensim_count(test->sim, XENSIM_OP_UNMAP) - unmaps;
+    g_assert_cmpuint(maps, ==, NR + FAILED);
+    g_assert_cmpuint(unmaps, ==, MAX);
+    expect(test, way, "map-calls", maps);
+    expect(test, way, "fallback-map-failed", FAILED);
+    expect(test, way, "fallback-first", maps - FAILED);
+    expect(test, way, "evicted", unmaps);
+    expect(test, way, "mapped", maps - FAILED - unmaps);
+    vif_test_free(test);
+}
+
+static void add_ways(const char *name, GTestDataFunc function)
+{
+    for (unsigned int i = 0; i < G_N_ELEMENTS(ways); i++) {
+        g_autofree char *path = g_strdup_printf("/grants/%s/%s", name,
+                                                ways[i].direction);
+
+        g_test_add_data_func(path, &ways[i], function);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/grants/first-sight-then-hits",
-                    test_first_sight_then_hits);
-    g_test_add_func("/grants/receive-first-sight-then-hits",
-                    test_receive_first_sight_then_hits);
-    g_test_add_func("/grants/not-persistent", test_not_persistent);
-    g_test_add_func("/grants/twice-in-a-burst", test_twice_in_a_burst);
-    g_test_add_func("/grants/one-call-for-a-burst", test_one_call_for_a_burst);
-    g_test_add_func("/grants/full", test_full);
-    g_test_add_func("/grants/stale-pages-make-room",
-                    test_stale_pages_make_room);
-    g_test_add_func("/grants/map-fails", test_map_fails);
-    g_test_add_func("/grants/no-memory-to-map", test_no_memory_to_map);
+    add_ways("first-sight-then-hits", test_first_sight_then_hits);
+    add_ways("not-persistent", test_not_persistent);
+    add_ways("twice-in-a-burst", test_twice_in_a_burst);
+    add_ways("one-call-for-a-burst", test_one_call_for_a_burst);
+    add_ways("full", test_full);
+    add_ways("stale-pages-make-room", test_stale_pages_make_room);
+    add_ways("longest-unused-goes", test_longest_unused_goes);
+    add_ways("evicted-is-forgotten", test_evicted_is_forgotten);
+    add_ways("map-fails", test_map_fails);
+    add_ways("no-memory-to-map", test_no_memory_to_map);
     g_test_add_func("/grants/copy-fails", test_copy_fails);
     g_test_add_func("/grants/receive-into-readonly",
                     test_receive_into_readonly);
     g_test_add_func("/grants/promise-broken", test_promise_broken);
     g_test_add_func("/grants/directions-are-apart", test_directions_are_apart);
-    g_test_add_func("/grants/flushed-at-disconnect",
-                    test_flushed_at_disconnect);
+    add_ways("flushed-at-disconnect", test_flushed_at_disconnect);
     g_test_add_func("/grants/counters-are-true", test_counters_are_true);
+    add_ways("map-counters-are-true", test_map_counters_are_true);
     return g_test_run();
 }
