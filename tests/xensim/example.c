@@ -3,10 +3,9 @@
  * The smallest useful test on xensim: QEMU's own network backend, xen_nic,
  * connects to a guest, and passes on what that sends
  *
- * xen_nic makes the vif's directories by itself, as "qnic" rather than "vif",
- * so xensim_vif_new() isn't needed, and states are waited for at the paths
- * below.  It writes the frontend's state last; until then, ours would be
- * overwritten.  README.rst walks through this file.
+ * xen_nic makes the vif's directories by itself, as "qnic" rather than "vif":
+ * hence the paths below.  It writes the frontend's state last; until then,
+ * ours would be overwritten.  README.rst walks through this file.
  */
 
 #include <gio/gio.h>
@@ -58,6 +57,7 @@ static void test_connect(void)
     g_assert_cmpmem(received, recv(net[0], received, 60, 0), frame, 60);
     g_subprocess_force_exit(qemu);
     g_assert_true(g_subprocess_wait(qemu, NULL, NULL));
+    g_assert_true(xensim_wait_held(sim, "", XENSIM_PATIENCE));
     xensim_front_free(front);
     xensim_free(sim);
 }

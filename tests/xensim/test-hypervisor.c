@@ -46,27 +46,24 @@ static void set_up(Fixture *f, const void *data)
     g_assert_nonnull(f->xce);
 }
 
+/* What the hypervisor does by itself, it does a bit later. */
+static void wait_held(Fixture *f, const char *expected)
+{
+    g_autofree char *held = NULL;
+
+    xensim_wait_held(f->sim, expected, PATIENCE);
+    held = xensim_list_held(f->sim);
+    g_assert_cmpstr(held, ==, expected);
+}
+
 static void tear_down(Fixture *f, const void *data)
 {
     (void)data;
     xengnttab_close(f->xgt);
     xenevtchn_close(f->xce);
     g_assert_cmpuint(xensim_mapped(f->sim), ==, 0);
+    wait_held(f, "");
     xensim_free(f->sim);
-}
-
-/* What the hypervisor does by itself, it does a bit later. */
-static void wait_held(Fixture *f, const char *expected)
-{
-    gint64 end = g_get_monotonic_time() + PATIENCE * 1000ll;
-    g_autofree char *held = xensim_list_held(f->sim);
-
-    while (strcmp(held, expected) && g_get_monotonic_time() < end) {
-        g_usleep(1000);
-        g_free(held);
-        held = xensim_list_held(f->sim);
-    }
-    g_assert_cmpstr(held, ==, expected);
 }
 
 /*

@@ -37,10 +37,21 @@ static void set_up(Fixture *f, const void *data)
     g_assert_nonnull(f->xs);
 }
 
+/* The server learns of a closed connection a bit later. */
+static void wait_held(Fixture *f, const char *expected)
+{
+    g_autofree char *held = NULL;
+
+    xensim_wait_held(f->sim, expected, PATIENCE);
+    held = xensim_list_held(f->sim);
+    g_assert_cmpstr(held, ==, expected);
+}
+
 static void tear_down(Fixture *f, const void *data)
 {
     (void)data;
     xs_close(f->xs);
+    wait_held(f, "");
     xensim_free(f->sim);
 }
 
@@ -574,20 +585,6 @@ static void test_fault(Fixture *f, const void *data)
     expect_seen(f, "/a", "2");
     xensim_fail(f->sim, XENSIM_OP_STORE, 0, 0);
     expect_text(f, XBT_NULL, "/a", "2");
-}
-
-/* The server learns of a closed connection a bit later. */
-static void wait_held(Fixture *f, const char *expected)
-{
-    gint64 end = g_get_monotonic_time() + PATIENCE * 1000ll;
-    g_autofree char *held = xensim_list_held(f->sim);
-
-    while (strcmp(held, expected) && g_get_monotonic_time() < end) {
-        g_usleep(1000);
-        g_free(held);
-        held = xensim_list_held(f->sim);
-    }
-    g_assert_cmpstr(held, ==, expected);
 }
 
 static void test_counters(Fixture *f, const void *data)

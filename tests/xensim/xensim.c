@@ -626,3 +626,23 @@ char *xensim_list_held(Xensim *sim)
            "connections to xenstore");
     return g_string_free(text, false);
 }
+
+static bool is_held(Xensim *sim, const char *expected)
+{
+    g_autofree char *held = xensim_list_held(sim);
+
+    return !strcmp(held, expected);
+}
+
+bool xensim_wait_held(Xensim *sim, const char *held, int timeout_ms)
+{
+    gint64 end = g_get_monotonic_time() + timeout_ms * 1000ll;
+
+    while (!is_held(sim, held)) {
+        if (g_get_monotonic_time() >= end) {
+            return false;
+        }
+        g_usleep(1000);
+    }
+    return true;
+}

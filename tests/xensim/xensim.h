@@ -202,4 +202,13 @@ uint64_t xensim_count(Xensim *sim, XensimOp op);
  */
 char *xensim_list_held(Xensim *sim);
 
+/**
+ * xensim_wait_held: wait until that is what the backend holds
+ * @held: a text as xensim_list_held() makes it
+ * @timeout_ms: for how long at the most
+ *
+ * Returns: true if it came to that, false if the time was over.
+ */
+bool xensim_wait_held(Xensim *sim, const char *held, int timeout_ms);
+
 #endif /* XENSIM_H */
