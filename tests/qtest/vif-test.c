@@ -228,6 +228,13 @@ static void end_qemu(VifTest *test)
         show_log(test);
         g_error("QEMU: %s", error->message);
     }
+    if (!xensim_wait_held(test->sim, "", XENSIM_PATIENCE)) {
+        g_autofree char *held = xensim_list_held(test->sim);
+
+        g_error("QEMU has ended and still holds %s", held);
+    }
+    /* Closing a handle unmaps what it has, and would hide a leak. */
+    g_assert_cmpuint(xensim_left_mapped(test->sim), ==, 0);
     g_clear_pointer(&test->qmp, qmp_free);
     g_clear_object(&test->qemu);
 }

@@ -93,6 +93,7 @@ int xengnttab_close(xengnttab_handle *xgt)
         Mapping *mapping = xgt->mappings;
 
         xgt->mappings = mapping->next;
+        atomic_fetch_add(&xgt->client.shared->left_mapped, mapping->count);
         end_mapping(xgt, mapping);
     }
     munmap(xgt->memory, MEMORY_SIZE);

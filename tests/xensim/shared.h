@@ -165,10 +165,12 @@ typedef struct XensimHandle {
  * XensimShared: all of it, in one file
  * @domid: the guest's domain
  * @dying: the guest is dead: nothing new can be mapped, copied or bound
+ * @left_mapped: mappings that there were when their handles were closed
  */
 typedef struct XensimShared {
     uint32_t domid;
     _Atomic uint32_t dying;
+    _Atomic uint64_t left_mapped;
     grant_entry_v1_t grants[XENSIM_NR_GRANTS];
     XensimPin pins[XENSIM_NR_GRANTS];
     XensimChannel channels[XENSIM_NR_CHANNELS];

@@ -814,6 +814,7 @@ static void test_close(Fixture *f, const void *data)
     xengnttab_close(f->xgt);
     xenevtchn_close(f->xce);
     wait_held(f, "");
+    g_assert_cmpuint(xensim_left_mapped(f->sim), ==, 2);
     g_assert_true(xensim_end_grant(f->sim, ref));
     f->xgt = xengnttab_open(NULL, 0);
     f->xce = xenevtchn_open(NULL, 0);

@@ -466,6 +466,11 @@ unsigned int xensim_mapped(Xensim *sim)
     return pins;
 }
 
+uint64_t xensim_left_mapped(Xensim *sim)
+{
+    return atomic_load(&sim->shared->left_mapped);
+}
+
 /*
  * Event channels
  */

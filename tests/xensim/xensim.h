@@ -128,6 +128,15 @@ unsigned int xensim_pins(Xensim *sim, uint32_t ref);
  */
 unsigned int xensim_mapped(Xensim *sim);
 
+/**
+ * xensim_left_mapped: how many mappings there still were when the backend
+ *                     closed their handles, which unmaps them
+ *
+ * A backend that forgets a mapping is found by this, as it isn't by what is
+ * mapped behind the end of its handle.
+ */
+uint64_t xensim_left_mapped(Xensim *sim);
+
 /*
  * Event channels
  */
