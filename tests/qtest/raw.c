@@ -46,7 +46,7 @@ void raw_push_tx(VifTest *test)
     xensim_notify(test->sim, queue_of(test)->tx_port);
 }
 
-void raw_expect_tx(VifTest *test, uint16_t id, int16_t status)
+netif_tx_response_t raw_take_tx(VifTest *test)
 {
     netif_tx_front_ring_t *ring = &queue_of(test)->tx;
     netif_tx_response_t response;
@@ -56,12 +56,20 @@ void raw_expect_tx(VifTest *test, uint16_t id, int16_t status)
     while (!more) {
         if (!xensim_wait_event(test->sim, queue_of(test)->tx_port,
                                XENSIM_PATIENCE)) {
-            g_error("no response to transmit request %u", id);
+            g_error("no response to the transmit request in slot %u",
+                    ring->rsp_cons);
         }
         RING_FINAL_CHECK_FOR_RESPONSES(ring, more);
     }
     response = *RING_GET_RESPONSE(ring, ring->rsp_cons);
     ring->rsp_cons++;
+    return response;
+}
+
+void raw_expect_tx(VifTest *test, uint16_t id, int16_t status)
+{
+    netif_tx_response_t response = raw_take_tx(test);
+
     g_assert_cmpint(response.status, ==, status);
     if (status != NETIF_RSP_NULL) {
         g_assert_cmpuint(response.id, ==, id);

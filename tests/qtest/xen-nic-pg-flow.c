@@ -252,6 +252,109 @@ static void test_no_lost_wakeup(void)
     vif_test_free(test);
 }
 
+static void wait_rx_responses(netif_rx_front_ring_t *ring, RING_IDX upto)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+    while ((int32_t)(g_atomic_int_get((gint *)&ring->sring->rsp_prod) - upto) <
+           0) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    }
+}
+
+/* The same towards the guest, whose frames come in bursts of any length. */
+static void test_rx_notifications(void)
+{
+    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    XensimQueue *queue = queue_of(test);
+    netif_rx_front_ring_t *ring = &queue->rx;
+    uint8_t data[FRAME];
+
+    vif_test_fill(data, FRAME);
+    for (int i = 0; i < 200; i++) {
+        unsigned int nr = g_test_rand_int_range(1, 20);
+        unsigned int event = g_test_rand_int_range(1, 30);
+        uint64_t events, counted;
+
+        xensim_front_post_rx(test->front, 0, XENSIM_RX_SLOTS);
+        events = xensim_events(test->sim, queue->rx_port);
+        counted = vif_test_counter(test, "rx", "notifications-sent");
+        ring->sring->rsp_event = ring->rsp_cons + event;
+        for (unsigned int j = 0; j < nr; j++) {
+            vif_test_peer_send(test, NULL, data, FRAME);
+        }
+        wait_rx_responses(ring, ring->rsp_cons + nr);
+        counted = vif_test_counter(test, "rx", "notifications-sent") - counted;
+        g_assert_cmpuint(counted, ==, event <= nr);
+        g_assert_cmpuint(xensim_events(test->sim, queue->rx_port) - events, ==,
+                         counted);
+        g_assert_cmpuint(xensim_front_drain_rx(test->front, 0), ==, nr);
+    }
+    vif_test_free(test);
+}
+
+/* Wait until the backend asks to be told of that request. */
+static void wait_asked(netif_rx_front_ring_t *ring, RING_IDX request)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+    while (g_atomic_int_get((gint *)&ring->sring->req_event) !=
+           (gint)request) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    }
+}
+
+/* A frame that waits for slots has the backend ask for as many. */
+static void test_rx_asks(void)
+{
+    static uint8_t data[XEN_NETIF_NR_SLOTS_MIN * XENSIM_PAGE_SIZE];
+    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    netif_rx_front_ring_t *ring = &queue_of(test)->rx;
+
+    for (unsigned int slots = 1; slots < 16; slots++) {
+        size_t len = slots * XENSIM_PAGE_SIZE;
+
+        vif_test_fill(data, len);
+        vif_test_peer_send(test, NULL, data, len);
+        wait_asked(ring, ring->req_prod_pvt + slots);
+        xensim_front_post_rx(test->front, 0, slots);
+        vif_test_expect_received(test, data, len);
+    }
+    vif_test_free(test);
+}
+
+/* Frames always wait for slots, which come one by one. */
+static void test_no_lost_buffer(void)
+{
+    enum { WAITING = 10 };
+    unsigned int exchanges = g_getenv("XEN_NIC_PG_SANITIZED") ? 50000 : 300000;
+    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    XensimQueue *queue = queue_of(test);
+    uint8_t data[FRAME];
+
+    vif_test_fill(data, FRAME);
+    for (unsigned int i = 0; i < WAITING; i++) {
+        vif_test_peer_send(test, NULL, data, FRAME);
+    }
+    for (unsigned int i = 0; i < exchanges; i++) {
+        int more;
+
+        xensim_front_post_rx(test->front, 0, 1);
+        for (int spin = g_test_rand_int_range(0, 200); spin; spin--) {
+            atomic_signal_fence(memory_order_seq_cst);
+        }
+        RING_FINAL_CHECK_FOR_RESPONSES(&queue->rx, more);
+        if (!more && !xensim_wait_event(test->sim, queue->rx_port,
+                                        XENSIM_PATIENCE)) {
+            g_error("after %u exchanges: no frame", i);
+        }
+        while (xensim_front_drain_rx(test->front, 0)) {
+            vif_test_peer_send(test, NULL, data, FRAME);
+        }
+    }
+    vif_test_free(test);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -261,6 +364,9 @@ int main(int argc, char **argv)
     vif_test_add_both("/flow/rx-slot-by-slot", test_rx_slot_by_slot);
     g_test_add_func("/flow/tx-notifications", test_tx_notifications);
     g_test_add_func("/flow/tx-asks", test_tx_asks);
+    g_test_add_func("/flow/rx-notifications", test_rx_notifications);
+    g_test_add_func("/flow/rx-asks", test_rx_asks);
     g_test_add_func("/flow/no-lost-wakeup", test_no_lost_wakeup);
+    g_test_add_func("/flow/no-lost-buffer", test_no_lost_buffer);
     return g_test_run();
 }
