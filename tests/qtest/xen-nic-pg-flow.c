@@ -208,45 +208,87 @@ static void test_tx_asks(void)
 }
 
 /*
- * A million exchanges, each waiting for the other end: what one end misses
- * once, it waits for for ever.  The link is down, so that frames cost little.
+ * Lost wake-ups.  What one end misses once, it waits for for ever.
+ *
+ * The window is between a backend's last look at the ring and its request for
+ * a notification, some ten nanoseconds wide.  So the guest wakes the backend,
+ * and publishes again at any moment from at once to when that sleeps anew.
+ */
+
+/* As long as it takes a backend to wake up and do its work, in turns */
+#define TX_AWAKE 40000
+#define RX_AWAKE 120000
+
+static void spin(unsigned int most)
+{
+    for (int i = g_test_rand_int_range(0, most); i; i--) {
+        atomic_signal_fence(memory_order_seq_cst);
+    }
+}
+
+/* Wait for a response without asking for a notification. */
+static void watch_responses(const RING_IDX *index, RING_IDX seen)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+    while ((RING_IDX)g_atomic_int_get((gint *)index) == seen) {
+        if (g_get_monotonic_time() > end) {
+            g_error("the backend has missed a request");
+        }
+    }
+}
+
+static void wait_tx_response(VifTest *test, bool watch)
+{
+    XensimQueue *queue = queue_of(test);
+    int more;
+
+    if (watch) {
+        watch_responses(&queue->tx.sring->rsp_prod, queue->tx.rsp_cons);
+        return;
+    }
+    RING_FINAL_CHECK_FOR_RESPONSES(&queue->tx, more);
+    if (!more && !xensim_wait_event(test->sim, queue->tx_port,
+                                    XENSIM_PATIENCE)) {
+        g_error("the backend has missed a request, or didn't notify");
+    }
+}
+
+static void publish_one(VifTest *test, uint32_t ref)
+{
+    XensimQueue *queue = queue_of(test);
+    int notify;
+
+    raw_put_tx(test, &(netif_tx_request_t) { .gref = ref, .size = FRAME });
+    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&queue->tx, notify);
+    if (notify) {
+        xensim_notify(test->sim, queue->tx_port);
+    }
+}
+
+/*
+ * A million exchanges; the link is down, so that frames cost little.  Once in
+ * a while the guest sleeps, too.
  */
 static void test_no_lost_wakeup(void)
 {
-    uint64_t exchanges = g_getenv("XEN_NIC_PG_SANITIZED") ? 200000 : 1000000;
+    unsigned int exchanges =
+        g_getenv("XEN_NIC_PG_SANITIZED") ? 200000 : 1000000;
     VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
-    XensimQueue *queue = queue_of(test);
-    netif_tx_front_ring_t *ring = &queue->tx;
+    netif_tx_front_ring_t *ring = &queue_of(test)->tx;
     uint32_t ref = raw_grant(test, true, NULL);
 
     qmp_run(test->qmp, "{'execute': 'set_link', 'arguments': "
             "{'name': 'net', 'up': false}}");
-    for (uint64_t done = 0; done < exchanges;) {
-        unsigned int nr = g_test_rand_int_range(1, 4);
-        int notify, more;
-
-        for (unsigned int i = 0; i < nr; i++) {
-            raw_put_tx(test, &(netif_tx_request_t) {
-                .gref = ref,
-                .size = FRAME,
-            });
-        }
-        RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(ring, notify);
-        if (notify) {
-            xensim_notify(test->sim, queue->tx_port);
-        }
-        /* Before and while the backend goes to sleep */
-        for (int spin = g_test_rand_int_range(0, 200); spin; spin--) {
-            atomic_signal_fence(memory_order_seq_cst);
-        }
-        RING_FINAL_CHECK_FOR_RESPONSES(ring, more);
-        if (!more && !xensim_wait_event(test->sim, queue->tx_port,
-                                        XENSIM_PATIENCE)) {
-            g_error("after %" PRIu64 " exchanges: no notification", done);
-        }
-        while (RING_HAS_UNCONSUMED_RESPONSES(ring)) {
-            ring->rsp_cons++;
-            done++;
+    for (unsigned int done = 0; done < exchanges; done += 2) {
+        publish_one(test, ref);
+        spin(TX_AWAKE);
+        publish_one(test, ref);
+        while (ring->rsp_cons != ring->req_prod_pvt) {
+            wait_tx_response(test, g_test_rand_int_range(0, 8));
+            while (RING_HAS_UNCONSUMED_RESPONSES(ring)) {
+                ring->rsp_cons++;
+            }
         }
     }
     vif_test_free(test);
@@ -323,32 +365,28 @@ static void test_rx_asks(void)
     vif_test_free(test);
 }
 
-/* Frames always wait for slots, which come one by one. */
+/* Frames always wait for slots, which come one soon behind the other. */
 static void test_no_lost_buffer(void)
 {
-    enum { WAITING = 10 };
-    unsigned int exchanges = g_getenv("XEN_NIC_PG_SANITIZED") ? 50000 : 300000;
+    enum { WAITING = 20, PAIR = 2 };
+    unsigned int pairs = g_getenv("XEN_NIC_PG_SANITIZED") ? 30000 : 150000;
     VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
-    XensimQueue *queue = queue_of(test);
+    netif_rx_front_ring_t *ring = &queue_of(test)->rx;
     uint8_t data[FRAME];
 
     vif_test_fill(data, FRAME);
     for (unsigned int i = 0; i < WAITING; i++) {
         vif_test_peer_send(test, NULL, data, FRAME);
     }
-    for (unsigned int i = 0; i < exchanges; i++) {
-        int more;
-
+    for (unsigned int i = 0; i < pairs; i++) {
         xensim_front_post_rx(test->front, 0, 1);
-        for (int spin = g_test_rand_int_range(0, 200); spin; spin--) {
-            atomic_signal_fence(memory_order_seq_cst);
+        spin(RX_AWAKE);
+        xensim_front_post_rx(test->front, 0, 1);
+        for (unsigned int taken = 0; taken < PAIR;) {
+            watch_responses(&ring->sring->rsp_prod, ring->rsp_cons);
+            taken += xensim_front_drain_rx(test->front, 0);
         }
-        RING_FINAL_CHECK_FOR_RESPONSES(&queue->rx, more);
-        if (!more && !xensim_wait_event(test->sim, queue->rx_port,
-                                        XENSIM_PATIENCE)) {
-            g_error("after %u exchanges: no frame", i);
-        }
-        while (xensim_front_drain_rx(test->front, 0)) {
+        for (unsigned int j = 0; j < PAIR; j++) {
             vif_test_peer_send(test, NULL, data, FRAME);
         }
     }
