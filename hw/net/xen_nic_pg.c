@@ -417,6 +417,8 @@ static int vif_initialise(struct XenLegacyDevice *xendev)
     XenNicPgQueueConfig config;
     Error *err = NULL;
 
+    /* The layer comes again if it couldn't write our state. */
+    stop(vif);
     if (!read_config(vif, &config, &err) ||
         !xen_nic_pg_queue_start(vif->queue, &config, &err)) {
         report(vif, err);
@@ -458,8 +460,20 @@ static int vif_free(struct XenLegacyDevice *xendev)
  */
 static void close_for_good(XenNicPgVif *vif)
 {
+    stop(vif);
     set_state(vif, XenbusStateClosed);
     vif->xendev.be_state = XenbusStateClosing;
+}
+
+static int read_frontend_state(XenNicPgVif *vif)
+{
+    int state;
+
+    if (!vif->xendev.fe ||
+        xenstore_read_fe_int(&vif->xendev, "state", &state) < 0) {
+        return XenbusStateUnknown;
+    }
+    return state;
 }
 
 /*
@@ -470,14 +484,8 @@ static void close_for_good(XenNicPgVif *vif)
  */
 static void close_for_toolstack(XenNicPgVif *vif)
 {
-    int frontend;
-
     stop(vif);
-    if (!vif->xendev.fe ||
-        xenstore_read_fe_int(&vif->xendev, "state", &frontend) < 0) {
-        frontend = XenbusStateUnknown;
-    }
-    switch (frontend) {
+    switch (read_frontend_state(vif)) {
     case XenbusStateInitialised:
     case XenbusStateConnected:
     case XenbusStateClosing:
@@ -498,16 +506,21 @@ static void vif_backend_changed(struct XenLegacyDevice *xendev,
         xenstore_read_be_int(xendev, "state", &state) < 0) {
         return;
     }
-    if (state == XenbusStateClosing &&
-        xendev->be_state != XenbusStateClosing &&
-        xendev->be_state != XenbusStateClosed) {
+    if (state != XenbusStateClosing ||
+        xendev->be_state == XenbusStateClosed) {
+        return;
+    }
+    /* While we are closing already, a frontend that is gone won't follow. */
+    if (xendev->be_state != XenbusStateClosing ||
+        read_frontend_state(vif) == XenbusStateUnknown) {
         close_for_toolstack(vif);
     }
 }
 
 /*
  * A frontend that vanishes while we wait for it to close (libxl removes its
- * directory when the domain is destroyed) won't say Closed any more.
+ * directory when the domain is destroyed) won't say Closed any more.  We may
+ * learn of that before we learn that we are to close.
  */
 static void vif_frontend_changed(struct XenLegacyDevice *xendev,
                                  const char *node)
