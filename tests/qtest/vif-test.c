@@ -219,7 +219,7 @@ static void show_log(VifTest *test)
     g_test_message("%s", store);
 }
 
-static void end_qemu(VifTest *test)
+void vif_test_end_qemu(VifTest *test)
 {
     g_autoptr(GError) error = NULL;
 
@@ -319,6 +319,20 @@ static void check_leaks(VifTest *test)
     }
 }
 
+void vif_test_abandon(VifTest *test)
+{
+    if (test->qemu) {
+        vif_test_end_qemu(test);
+    }
+    close(test->peer);
+    unlink(test->log);
+    xensim_front_free(test->front);
+    xensim_free(test->sim);
+    g_free(test->held_before);
+    g_free(test->log);
+    g_free(test);
+}
+
 void vif_test_free(VifTest *test)
 {
     if (test->connected) {
@@ -328,14 +342,7 @@ void vif_test_free(VifTest *test)
         vif_test_remove(test, true);
     }
     check_leaks(test);
-    end_qemu(test);
-    close(test->peer);
-    unlink(test->log);
-    xensim_front_free(test->front);
-    xensim_free(test->sim);
-    g_free(test->held_before);
-    g_free(test->log);
-    g_free(test);
+    vif_test_abandon(test);
 }
 
 void vif_test_publish(VifTest *test, const XensimFrontConfig *config)

@@ -94,6 +94,19 @@ VifTest *vif_test_new(const VifTestOptions *options);
 void vif_test_free(VifTest *test);
 
 /**
+ * vif_test_end_qemu: end QEMU as it is
+ *
+ * It must end well, and hold nothing afterwards.  What still can be done with
+ * @test is to look at xenstore, and vif_test_abandon().
+ */
+void vif_test_end_qemu(VifTest *test);
+
+/**
+ * vif_test_abandon: end QEMU, unless it has ended, and leave the vif as it is
+ */
+void vif_test_abandon(VifTest *test);
+
+/**
  * vif_test_connect_new: start a vif and connect with all offloads
  * @persistent: GINT_TO_POINTER(true): with pages that stay mapped
  */
