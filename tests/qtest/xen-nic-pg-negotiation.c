@@ -5,10 +5,84 @@
  * A frontend's keys are tried one by one: left out, and with values that
  * nobody should write.  A refusal must be written where Xen's tools look for
  * it, name the key, and leave the vif ready for a frontend that does it right.
+ *
+ * QEMU reads a frontend's state when it gets to it, so a test that writes one
+ * state after the other has to wait in between, also where nothing should
+ * happen: see wait_until_seen().
  */
 
 #include <signal.h>
 #include "vif-test.h"
+
+/*
+ * Whether QEMU has seen a write
+ */
+
+static bool qemu_has_device(VifTest *test, const char *name)
+{
+    g_autoptr(JsonNode) node = qmp_execute(
+        test->qmp, "{'execute': 'qom-list', 'arguments': "
+        "{'path': '/machine/peripheral'}}");
+    JsonArray *children = json_node_get_array(node);
+
+    for (unsigned int i = 0; i < json_array_get_length(children); i++) {
+        JsonObject *child = json_array_get_object_element(children, i);
+
+        if (!strcmp(json_object_get_string_member(child, "name"), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void wait_for_device(VifTest *test, const char *name, bool there)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+    while (qemu_has_device(test, name) != there) {
+        if (g_get_monotonic_time() > end) {
+            g_error("QEMU doesn't learn that '%s' has %s", name,
+                    there ? "come" : "gone");
+        }
+        g_usleep(100);
+    }
+}
+
+#define MARKER_HANDLE 9
+#define MARKER "xen-vif-" G_STRINGIFY(MARKER_HANDLE)
+
+/*
+ * Wait until QEMU has dealt with all that has been written to xenstore.  It
+ * gets its watch events in the order of the writes.  So another vif, of which
+ * there is nothing but a directory, is written behind them: it makes QEMU have
+ * an object, and does nothing else.
+ */
+static void wait_until_seen(VifTest *test)
+{
+    g_autofree char *marker = xensim_vif_backend(test->sim, MARKER_HANDLE,
+                                                 NULL);
+    XensimStore *store = xensim_store(test->sim);
+
+    xensim_store_printf(store, 0, marker, "%s", "");
+    wait_for_device(test, MARKER, true);
+    xensim_store_remove(store, 0, marker);
+    wait_for_device(test, MARKER, false);
+}
+
+/* Write the frontend's state, NULL: remove it, and wait until that is seen. */
+static void write_state(VifTest *test, const char *state)
+{
+    g_autofree char *path = xensim_vif_frontend(test->sim, VIF_TEST_HANDLE,
+                                                "state");
+    XensimStore *store = xensim_store(test->sim);
+
+    if (state) {
+        xensim_store_printf(store, VIF_TEST_DOMID, path, "%s", state);
+    } else {
+        xensim_store_remove(store, VIF_TEST_DOMID, path);
+    }
+    wait_until_seen(test);
+}
 
 /*
  * What the backend offers
@@ -43,6 +117,11 @@ static void test_offer(void)
     expect_backend(test, "feature-ipv6-csum-offload", "1");
     expect_backend(test, "feature-persistent", "1");
     expect_backend(test, "max-persistent-grants", "256");
+
+    /* What isn't offered: one queue, one event channel, no control ring */
+    expect_backend(test, "multi-queue-max-queues", NULL);
+    expect_backend(test, "feature-split-event-channels", NULL);
+    expect_backend(test, "feature-ctrl-ring", NULL);
     vif_test_free(test);
 }
 
@@ -68,23 +147,44 @@ static void test_offer_no_persistent(void)
  * The frontend's keys
  */
 
+/* The front has published its keys: it says Connected, and is refused. */
+static void expect_error(VifTest *test, const char *what, const char *reason)
+{
+    g_autofree char *error = NULL;
+
+    xensim_front_set_state(test->front, XenbusStateConnected);
+    vif_test_expect_state(test, XenbusStateClosing);
+    error = vif_test_error(test);
+    if (!error || !strstr(error, reason)) {
+        g_error("%s: the error is '%s', expected something with '%s'", what,
+                error, reason);
+    }
+    g_assert_cmpuint(xensim_mapped(test->sim), ==, 0);
+    vif_test_disconnect(test);
+}
+
 /* Connects with @key changed to @value ("" leaves it out); must be refused. */
 static void expect_refusal(VifTest *test, const char *key, const char *value,
                            const char *reason)
 {
     const char *const keys[] = { key, value, NULL };
-    g_autofree char *error = NULL;
+    g_autofree char *what = g_strdup_printf("%s = '%s'", key, value);
 
     vif_test_publish(test, &(XensimFrontConfig) { .keys = keys });
-    xensim_front_set_state(test->front, XenbusStateConnected);
-    vif_test_expect_state(test, XenbusStateClosing);
-    error = vif_test_error(test);
-    if (!error || !strstr(error, reason)) {
-        g_error("%s = '%s': the error is '%s', expected something with '%s'",
-                key, value, error, reason);
-    }
-    g_assert_cmpuint(xensim_mapped(test->sim), ==, 0);
-    vif_test_disconnect(test);
+    expect_error(test, what, reason);
+}
+
+/* The same, with a key that is there and has nothing in it */
+static void expect_empty_refusal(VifTest *test, const char *key)
+{
+    g_autofree char *path = xensim_vif_frontend(test->sim, VIF_TEST_HANDLE,
+                                                key);
+    g_autofree char *reason = g_strdup_printf("'%s' is '', expected", key);
+
+    vif_test_publish(test, &(XensimFrontConfig) { 0 });
+    xensim_store_printf(xensim_store(test->sim), VIF_TEST_DOMID, path, "%s",
+                        "");
+    expect_error(test, key, reason);
 }
 
 /* After anything, a frontend that does it right can connect. */
@@ -110,25 +210,72 @@ static void test_missing(void)
     expect_recovery(test);
 }
 
-static void test_malformed(void)
+static const char *const numbers[] = {
+    "tx-ring-ref", "rx-ring-ref", "event-channel",
+};
+
+static const char *const flags[] = {
+    "request-rx-copy", "feature-rx-notify", "feature-sg", "feature-gso-tcpv4",
+    "feature-gso-tcpv6", "feature-ipv6-csum-offload",
+    "feature-no-csum-offload", "feature-persistent",
+};
+
+#define TOO_LONG 500
+
+/* Values that neither a number nor a flag may have */
+static void expect_malformed(VifTest *test, const char *key)
 {
-    static const char *const numbers[] = {
-        "tx-ring-ref", "rx-ring-ref", "event-channel", "request-rx-copy",
-        "feature-rx-notify", "feature-sg", "feature-gso-tcpv4",
-        "feature-gso-tcpv6", "feature-ipv6-csum-offload",
-        "feature-no-csum-offload", "feature-persistent",
-    };
     static const char *const values[] = {
         "eight", "-1", "1 2", "1x", " 1", "0x1", "99999999999999999999",
         "1\n", "\xff",
     };
+    g_autofree char *too_long = g_strnfill(TOO_LONG, '1');
+    g_autofree char *reason = g_strdup_printf(
+        "'%s' is '%.40s', expected a number", key, too_long);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+        expect_refusal(test, key, values[i], key);
+    }
+    expect_refusal(test, key, too_long, reason);
+    expect_empty_refusal(test, key);
+}
+
+static void test_malformed_number(void)
+{
     VifTest *test = vif_test_new(NULL);
 
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
-        for (size_t j = 0; j < G_N_ELEMENTS(values); j++) {
-            expect_refusal(test, numbers[i], values[j], numbers[i]);
-        }
+        expect_malformed(test, numbers[i]);
     }
+    expect_recovery(test);
+}
+
+static void test_malformed_flag(void)
+{
+    VifTest *test = vif_test_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(flags); i++) {
+        g_autofree char *reason = g_strdup_printf(
+            "'%s' is '2', expected a number up to 1", flags[i]);
+
+        expect_malformed(test, flags[i]);
+        expect_refusal(test, flags[i], "2", reason);
+    }
+    expect_recovery(test);
+}
+
+/* A front that takes for granted what isn't offered is told what it lacks. */
+static void test_not_offered(void)
+{
+    VifTest *test = vif_test_new(NULL);
+
+    for (unsigned int queues = 1; queues <= 2; queues++) {
+        vif_test_publish(test, &(XensimFrontConfig) { .queues = queues });
+        expect_error(test, "queue-N", "'tx-ring-ref' is missing");
+    }
+    vif_test_publish(test, &(XensimFrontConfig) { .split = true });
+    expect_error(test, "event-channel-tx and -rx",
+                 "'event-channel' is missing");
     expect_recovery(test);
 }
 
@@ -187,6 +334,71 @@ static void test_persistent_is_agreed(void)
 }
 
 /*
+ * The backend's keys
+ */
+
+/* Write a key, NULL: remove it. */
+static void write_backend(VifTest *test, const char *key, const char *value)
+{
+    g_autofree char *path = xensim_vif_backend(test->sim, VIF_TEST_HANDLE,
+                                               key);
+    XensimStore *store = xensim_store(test->sim);
+
+    if (value) {
+        xensim_store_printf(store, 0, path, "%s", value);
+    } else {
+        xensim_store_remove(store, 0, path);
+    }
+}
+
+/*
+ * Make the vif anew with a MAC address, NULL: none, that is refused.  QEMU
+ * looks at it when the vif is online.
+ */
+static void expect_mac_refusal(VifTest *test, const char *mac)
+{
+    static const char *const offline[] = { "online", "0", NULL };
+    g_autofree char *reason = g_strdup_printf(
+        "'mac' is '%.40s', expected a MAC address", mac ?: "");
+    g_autofree char *error = NULL;
+
+    vif_test_remove(test, true);
+    wait_until_seen(test);
+    xensim_vif_new(test->sim, VIF_TEST_HANDLE, offline);
+    test->removed = false;
+    write_backend(test, "mac", mac);
+    write_backend(test, "online", "1");
+    wait_until_seen(test);
+    error = vif_test_error(test);
+    if (!error || !strstr(error, reason)) {
+        g_error("mac '%s': the error is '%s', expected something with '%s'",
+                mac, error, reason);
+    }
+    g_assert_cmpint(vif_test_state(test), ==, XenbusStateInitialising);
+}
+
+static void test_mac(void)
+{
+    static const char *const macs[] = {
+        "mac", "00:16:3e:00:00", "00:16:3e:00:00:07:08", "00:16:3e:00:00:0g",
+        "00:16:3e:00:00:07 ", "0016.3e00.0007", "00163e000007",
+    };
+    g_autofree char *too_long = g_strnfill(TOO_LONG, '1');
+    VifTest *test = vif_test_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(macs); i++) {
+        expect_mac_refusal(test, macs[i]);
+    }
+    expect_mac_refusal(test, too_long);
+    expect_mac_refusal(test, NULL);
+
+    /* It may be mended where it is. */
+    write_backend(test, "mac", "00:16:3e:00:00:07");
+    vif_test_expect_state(test, XenbusStateInitWait);
+    expect_recovery(test);
+}
+
+/*
  * States
  */
 
@@ -205,15 +417,21 @@ static void test_initialised(void)
 /* A frontend that says Connected again changes nothing. */
 static void test_connected_twice(void)
 {
+    static const char *const states[] = { "4", "3", "4" };
     VifTest *test = vif_test_new(NULL);
+    uint64_t maps, binds;
 
     vif_test_connect(test, NULL);
-    xensim_front_set_state(test->front, XenbusStateConnected);
     vif_test_works(test);
-    xensim_front_set_state(test->front, XenbusStateInitialised);
-    vif_test_works(test);
-    xensim_front_set_state(test->front, XenbusStateConnected);
-    vif_test_works(test);
+    maps = xensim_count(test->sim, XENSIM_OP_MAP);
+    binds = xensim_count(test->sim, XENSIM_OP_BIND);
+    for (size_t i = 0; i < G_N_ELEMENTS(states); i++) {
+        write_state(test, states[i]);
+        g_assert_cmpint(vif_test_state(test), ==, XenbusStateConnected);
+        g_assert_cmpuint(xensim_count(test->sim, XENSIM_OP_MAP), ==, maps);
+        g_assert_cmpuint(xensim_count(test->sim, XENSIM_OP_BIND), ==, binds);
+        vif_test_works(test);
+    }
     vif_test_free(test);
 }
 
@@ -242,20 +460,136 @@ static void test_closed_at_once(void)
     expect_recovery(test);
 }
 
-/* States that nobody has a use for are as good as none. */
+/* States that nobody has a use for; NULL: none at all */
+static const char *const strange_states[] = {
+    "0", "7", "8", "99", "-1", "one", "", NULL,
+};
+
+/* They are as good as none, before the front connects … */
 static void test_strange_states(void)
 {
-    static const char *const states[] = { "0", "7", "8", "99", "-1", "one" };
-    g_autofree char *path = NULL;
     VifTest *test = vif_test_new(NULL);
 
-    path = xensim_vif_frontend(test->sim, VIF_TEST_HANDLE, "state");
-    for (size_t i = 0; i < G_N_ELEMENTS(states); i++) {
-        xensim_store_write(xensim_store(test->sim), VIF_TEST_DOMID, path,
-                           states[i]);
+    for (size_t i = 0; i < G_N_ELEMENTS(strange_states); i++) {
+        write_state(test, strange_states[i]);
+        g_assert_cmpint(vif_test_state(test), ==, XenbusStateInitWait);
     }
-    xensim_front_set_state(test->front, XenbusStateInitialising);
+    write_state(test, "1");
+    g_assert_cmpint(vif_test_state(test), ==, XenbusStateInitWait);
     expect_recovery(test);
+}
+
+/*
+ * … and afterwards; and a front that has lost its state is still rid of the
+ * backend, by the toolstack.
+ */
+static void test_strange_states_connected(void)
+{
+    VifTest *test = vif_test_new(NULL);
+    uint64_t maps;
+
+    vif_test_connect(test, NULL);
+    vif_test_works(test);
+    maps = xensim_count(test->sim, XENSIM_OP_MAP);
+    for (size_t i = 0; i < G_N_ELEMENTS(strange_states); i++) {
+        write_state(test, strange_states[i]);
+        g_assert_cmpint(vif_test_state(test), ==, XenbusStateConnected);
+        g_assert_cmpuint(xensim_count(test->sim, XENSIM_OP_MAP), ==, maps);
+        vif_test_works(test);
+    }
+    vif_test_remove(test, true);
+    vif_test_free(test);
+}
+
+/*
+ * States in turn, as the front writes them and as the backend follows, which
+ * has the rings mapped when it is Connected and never else.  The front's keys
+ * are in place before the first.
+ */
+typedef struct Step {
+    enum xenbus_state front;
+    enum xenbus_state back;
+} Step;
+
+typedef struct Story {
+    const char *name;
+    Step steps[8];          /* up to one whose front is Unknown */
+} Story;
+
+static const Story stories[] = {
+    /* A front may give up before it has connected. */
+    { "closing-early", {
+        { XenbusStateClosing, XenbusStateClosing },
+        { XenbusStateClosed, XenbusStateClosed },
+        { XenbusStateInitialising, XenbusStateInitWait },
+    } },
+    /* InitWait is no state for a front. */
+    { "initwait", {
+        { XenbusStateConnected, XenbusStateConnected },
+        { XenbusStateInitWait, XenbusStateConnected },
+        { XenbusStateConnected, XenbusStateConnected },
+        { XenbusStateClosing, XenbusStateClosing },
+        { XenbusStateClosed, XenbusStateClosed },
+    } },
+    /* Who closes has to come to Closed. */
+    { "closing-connected", {
+        { XenbusStateConnected, XenbusStateConnected },
+        { XenbusStateClosing, XenbusStateClosing },
+        { XenbusStateConnected, XenbusStateClosing },
+        { XenbusStateClosed, XenbusStateClosed },
+    } },
+    /* Who has closed has to begin anew. */
+    { "closed-connected", {
+        { XenbusStateConnected, XenbusStateConnected },
+        { XenbusStateClosed, XenbusStateClosed },
+        { XenbusStateConnected, XenbusStateClosed },
+        { XenbusStateClosed, XenbusStateClosed },
+    } },
+    { "closing-twice", {
+        { XenbusStateConnected, XenbusStateConnected },
+        { XenbusStateClosing, XenbusStateClosing },
+        { XenbusStateClosing, XenbusStateClosing },
+        { XenbusStateClosed, XenbusStateClosed },
+        { XenbusStateClosed, XenbusStateClosed },
+    } },
+};
+
+static void take_step(VifTest *test, const Step *step)
+{
+    g_autofree char *state = g_strdup_printf("%d", step->front);
+
+    write_state(test, state);
+    if (vif_test_state(test) != step->back) {
+        g_error("the front's state %d brings the backend to %d, expected %d",
+                step->front, vif_test_state(test), step->back);
+    }
+    g_assert_cmpint(xensim_mapped(test->sim) > 0, ==,
+                    step->back == XenbusStateConnected);
+}
+
+/* Whatever came of it, another front can connect. */
+static void test_story(const void *data)
+{
+    const Story *story = data;
+    VifTest *test = vif_test_new(NULL);
+
+    vif_test_publish(test, &(XensimFrontConfig) { 0 });
+    for (const Step *step = story->steps; step->front; step++) {
+        take_step(test, step);
+    }
+    g_assert_true(xensim_front_withdraw(test->front));
+    test->connected = false;
+    expect_recovery(test);
+}
+
+static void add_stories(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(stories); i++) {
+        g_autofree char *path = g_strconcat("/negotiation/states/",
+                                            stories[i].name, NULL);
+
+        g_test_add_data_func(path, &stories[i], test_story);
+    }
 }
 
 /* The toolstack takes a vif away that nobody has connected to. */
@@ -362,8 +696,11 @@ int main(int argc, char **argv)
     g_test_add_func("/negotiation/offer-no-persistent",
                     test_offer_no_persistent);
     g_test_add_func("/negotiation/missing", test_missing);
-    g_test_add_func("/negotiation/malformed", test_malformed);
+    g_test_add_func("/negotiation/malformed-number", test_malformed_number);
+    g_test_add_func("/negotiation/malformed-flag", test_malformed_flag);
     g_test_add_func("/negotiation/wrong", test_wrong);
+    g_test_add_func("/negotiation/not-offered", test_not_offered);
+    g_test_add_func("/negotiation/mac", test_mac);
     g_test_add_func("/negotiation/optional", test_optional);
     g_test_add_func("/negotiation/persistent-is-agreed",
                     test_persistent_is_agreed);
@@ -372,6 +709,9 @@ int main(int argc, char **argv)
     g_test_add_func("/negotiation/closed-early", test_closed_early);
     g_test_add_func("/negotiation/closed-at-once", test_closed_at_once);
     g_test_add_func("/negotiation/strange-states", test_strange_states);
+    g_test_add_func("/negotiation/strange-states-connected",
+                    test_strange_states_connected);
+    add_stories();
     g_test_add_func("/negotiation/removed-unconnected",
                     test_removed_unconnected);
     g_test_add_func("/negotiation/removed-connected", test_removed_connected);
