@@ -36,7 +36,6 @@
 #include "hw/qdev-properties.h"
 #include "hw/xen/xen-legacy-backend.h"
 #include "net/net.h"
-#include "net/util.h"
 #include "qapi/error.h"
 #include "qemu/ctype.h"
 #include "qemu/cutils.h"
@@ -292,11 +291,30 @@ static void publish_features(XenNicPgVif *vif)
     xenstore_write_be_int(&vif->xendev, "max-persistent-grants", max_grants);
 }
 
+/*
+ * Six bytes of two digits each, as libxl writes it.  net_parse_macaddr() is
+ * for people: it also takes a number, for the last three bytes only.
+ */
+static bool parse_mac(const char *text, MACAddr *mac)
+{
+    for (int i = 0; i < ARRAY_SIZE(mac->a); i++, text += 3) {
+        char end = i + 1 < ARRAY_SIZE(mac->a) ? ':' : '\0';
+
+        if (!qemu_isxdigit(text[0]) || !qemu_isxdigit(text[1]) ||
+            text[2] != end) {
+            return false;
+        }
+        mac->a[i] = g_ascii_xdigit_value(text[0]) << 4 |
+                    g_ascii_xdigit_value(text[1]);
+    }
+    return true;
+}
+
 static bool read_mac(XenNicPgVif *vif, MACAddr *mac, Error **errp)
 {
     g_autofree char *text = xenstore_read_be_str(&vif->xendev, "mac");
 
-    if (!text || net_parse_macaddr(mac->a, text) < 0) {
+    if (!text || !parse_mac(text, mac)) {
         error_setg(errp, "backend key 'mac' is '%.40s', expected a MAC "
                    "address", text ?: "");
         return false;
@@ -518,20 +536,45 @@ static void vif_backend_changed(struct XenLegacyDevice *xendev,
 }
 
 /*
+ * A frontend that begins anew without having closed, as after a crash, has
+ * new rings.  Once we are Closed, the layer begins anew with it.
+ */
+static void follow_restart(XenNicPgVif *vif)
+{
+    if (vif->xendev.be_state == XenbusStateConnected) {
+        stop(vif);
+        set_state(vif, XenbusStateClosing);
+    }
+    if (vif->xendev.be_state == XenbusStateClosing && vif->xendev.online) {
+        set_state(vif, XenbusStateClosed);
+    }
+}
+
+/*
  * A frontend that vanishes while we wait for it to close (libxl removes its
  * directory when the domain is destroyed) won't say Closed any more.  We may
  * learn of that before we learn that we are to close.
  */
-static void vif_frontend_changed(struct XenLegacyDevice *xendev,
-                                 const char *node)
+static void follow_end(XenNicPgVif *vif)
 {
     int state;
 
-    if (strcmp(node, "state") == 0 &&
-        xendev->fe_state == XenbusStateUnknown &&
-        xenstore_read_be_int(xendev, "state", &state) == 0 &&
+    if (xenstore_read_be_int(&vif->xendev, "state", &state) == 0 &&
         state == XenbusStateClosing) {
-        close_for_good(to_vif(xendev));
+        close_for_good(vif);
+    }
+}
+
+static void vif_frontend_changed(struct XenLegacyDevice *xendev,
+                                 const char *node)
+{
+    if (strcmp(node, "state") != 0) {
+        return;
+    }
+    if (xendev->fe_state == XenbusStateInitialising) {
+        follow_restart(to_vif(xendev));
+    } else if (xendev->fe_state == XenbusStateUnknown) {
+        follow_end(to_vif(xendev));
     }
 }
 

@@ -382,6 +382,8 @@ static void test_mac(void)
     static const char *const macs[] = {
         "mac", "00:16:3e:00:00", "00:16:3e:00:00:07:08", "00:16:3e:00:00:0g",
         "00:16:3e:00:00:07 ", "0016.3e00.0007", "00163e000007",
+        "", "0", "12", "0x123456", "00:16:3e:00:00:", "00:16:3e:00:00:107",
+        "00:16:3e:00:00:-1", "00:16:3e: 0:00:07", "::::", "00:16:3e:::07",
     };
     g_autofree char *too_long = g_strnfill(TOO_LONG, '1');
     VifTest *test = vif_test_new(NULL);
@@ -517,6 +519,16 @@ typedef struct Story {
 } Story;
 
 static const Story stories[] = {
+    /* A front that begins anew without closing, as after a crash */
+    { "restarted", {
+        { XenbusStateConnected, XenbusStateConnected },
+        { XenbusStateInitialising, XenbusStateInitWait },
+    } },
+    { "restarted-closing", {
+        { XenbusStateConnected, XenbusStateConnected },
+        { XenbusStateClosing, XenbusStateClosing },
+        { XenbusStateInitialising, XenbusStateInitWait },
+    } },
     /* A front may give up before it has connected. */
     { "closing-early", {
         { XenbusStateClosing, XenbusStateClosing },
