@@ -46,24 +46,31 @@ void raw_push_tx(VifTest *test)
     xensim_notify(test->sim, queue_of(test)->tx_port);
 }
 
+void raw_push_tx_if_asked(VifTest *test)
+{
+    int notify;
+
+    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&queue_of(test)->tx, notify);
+    if (notify) {
+        xensim_notify(test->sim, queue_of(test)->tx_port);
+    }
+}
+
 netif_tx_response_t raw_take_tx(VifTest *test)
 {
     netif_tx_front_ring_t *ring = &queue_of(test)->tx;
-    netif_tx_response_t response;
     int more;
 
     RING_FINAL_CHECK_FOR_RESPONSES(ring, more);
     while (!more) {
         if (!xensim_wait_event(test->sim, queue_of(test)->tx_port,
                                XENSIM_PATIENCE)) {
-            g_error("no response to the transmit request in slot %u",
+            g_error("no response in place %u of the transmit ring",
                     ring->rsp_cons);
         }
         RING_FINAL_CHECK_FOR_RESPONSES(ring, more);
     }
-    response = *RING_GET_RESPONSE(ring, ring->rsp_cons);
-    ring->rsp_cons++;
-    return response;
+    return *RING_GET_RESPONSE(ring, ring->rsp_cons++);
 }
 
 void raw_expect_tx(VifTest *test, uint16_t id, int16_t status)
@@ -93,22 +100,38 @@ void raw_push_rx(VifTest *test)
     xensim_notify(test->sim, queue_of(test)->rx_port);
 }
 
-netif_rx_response_t raw_expect_rx(VifTest *test, uint16_t id)
+bool raw_push_rx_if_asked(VifTest *test)
+{
+    int notify;
+
+    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&queue_of(test)->rx, notify);
+    if (notify) {
+        xensim_notify(test->sim, queue_of(test)->rx_port);
+    }
+    return notify;
+}
+
+netif_rx_response_t raw_take_rx(VifTest *test)
 {
     netif_rx_front_ring_t *ring = &queue_of(test)->rx;
-    netif_rx_response_t response;
     int more;
 
     RING_FINAL_CHECK_FOR_RESPONSES(ring, more);
     while (!more) {
         if (!xensim_wait_event(test->sim, queue_of(test)->rx_port,
                                XENSIM_PATIENCE)) {
-            g_error("no response to receive request %u", id);
+            g_error("no response in place %u of the receive ring",
+                    ring->rsp_cons);
         }
         RING_FINAL_CHECK_FOR_RESPONSES(ring, more);
     }
-    response = *RING_GET_RESPONSE(ring, ring->rsp_cons);
-    ring->rsp_cons++;
+    return *RING_GET_RESPONSE(ring, ring->rsp_cons++);
+}
+
+netif_rx_response_t raw_expect_rx(VifTest *test, uint16_t id)
+{
+    netif_rx_response_t response = raw_take_rx(test);
+
     g_assert_cmpuint(response.id, ==, id);
     return response;
 }

@@ -36,7 +36,14 @@ void raw_put_tx_extra(VifTest *test, const netif_extra_info_t *extra);
 void raw_push_tx(VifTest *test);
 
 /**
+ * raw_push_tx_if_asked: publish, and notify if asked for
+ */
+void raw_push_tx_if_asked(VifTest *test);
+
+/**
  * raw_take_tx: wait for the next response, whatever it says
+ *
+ * Returns: the response.
  */
 netif_tx_response_t raw_take_tx(VifTest *test);
 
@@ -56,6 +63,20 @@ void raw_put_rx(VifTest *test, uint16_t id, uint32_t ref);
  * raw_push_rx: publish, and notify whether asked for or not
  */
 void raw_push_rx(VifTest *test);
+
+/**
+ * raw_push_rx_if_asked: publish, and notify if asked for
+ *
+ * Returns: true if the backend was notified.
+ */
+bool raw_push_rx_if_asked(VifTest *test);
+
+/**
+ * raw_take_rx: wait for the next response, whatever it says
+ *
+ * Returns: the response.
+ */
+netif_rx_response_t raw_take_rx(VifTest *test);
 
 /**
  * raw_expect_rx: wait for the next response

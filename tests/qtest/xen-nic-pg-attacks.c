@@ -12,8 +12,12 @@
 #include <sys/socket.h>
 #include "frames.h"
 #include "raw.h"
+#include "tap.h"
 
 #define FRAME 200
+
+/* Why there can be no tap, or NULL */
+static const char *no_tap;
 
 static VifTest *connect_new(bool persistent)
 {
@@ -233,7 +237,6 @@ static void test_xsa_90_extras(void)
 
 /**
  * Flipper: a second thread of the guest that writes all the time
- * @at: where to
  * @values: what it writes, in turn
  */
 typedef struct Flipper {
@@ -241,28 +244,29 @@ typedef struct Flipper {
     gint stop;
     _Atomic uint16_t *at;
     uint16_t values[2];
+    unsigned int stride;
+    unsigned int nr;
 } Flipper;
 
 static gpointer flip(gpointer opaque)
 {
     Flipper *flipper = opaque;
+    unsigned int turn = 0;
 
-    for (unsigned int turn = 0; !g_atomic_int_get(&flipper->stop); turn++) {
+    while (!g_atomic_int_get(&flipper->stop)) {
         _Atomic uint16_t *at = g_atomic_pointer_get(&flipper->at);
 
-        atomic_store(at, flipper->values[turn % 2]);
+        for (unsigned int i = 0; i < flipper->nr; i++) {
+            at[i * flipper->stride] = flipper->values[turn % 2];
+        }
+        turn++;
     }
     return NULL;
 }
 
-static void aim_flipper(Flipper *flipper, void *at)
+static void start_flipper(Flipper *flipper)
 {
-    g_atomic_pointer_set(&flipper->at, (_Atomic uint16_t *)at);
-}
-
-static void start_flipper(Flipper *flipper, void *at)
-{
-    aim_flipper(flipper, at);
+    flipper->stop = 0;
     flipper->thread = g_thread_new("flipper", flip, flipper);
 }
 
@@ -270,6 +274,280 @@ static void stop_flipper(Flipper *flipper)
 {
     g_atomic_int_set(&flipper->stop, 1);
     g_thread_join(flipper->thread);
+}
+
+static void aim_flipper(Flipper *flipper, void *at)
+{
+    g_atomic_pointer_set(&flipper->at, (_Atomic uint16_t *)at);
+}
+
+static gint64 patience_ends(void)
+{
+    return g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+}
+
+/**
+ * TxField: what is flipped in the requests of the transmit ring
+ * @offset: where in a request those 16 bits are
+ * @bad: what they are half of the time; else they are right
+ * @drop: as what the backend counts a frame that was bad
+ */
+typedef struct TxField {
+    size_t offset;
+    uint16_t bad;
+    const char *drop;
+} TxField;
+
+/* A request is a good one in one moment, and not in the next. */
+static void test_xsa_155_tx(const void *opaque)
+{
+    enum { ROUNDS = 2000 };
+    const TxField *field = opaque;
+    VifTest *test = connect_new(true);
+    netif_tx_sring_t *ring = test->front->queues[0].tx.sring;
+    uint64_t good = 0, bad = 0;
+    gint64 end = patience_ends();
+    uint32_t frame;
+    netif_tx_request_t request = {
+        .gref = raw_grant(test, true, &frame),
+        .size = FRAME,
+    };
+    Flipper flipper = {
+        .at = (_Atomic uint16_t *)((uint8_t *)ring->ring + field->offset),
+        .values = { 0, field->bad },
+        .stride = sizeof(union netif_tx_sring_entry) / sizeof(uint16_t),
+        .nr = XENSIM_TX_SLOTS,
+    };
+
+    g_assert_cmpuint(request.gref, <=, UINT16_MAX);
+    memcpy(&flipper.values[0], (uint8_t *)&request + field->offset,
+           sizeof(uint16_t));
+    start_flipper(&flipper);
+    for (unsigned int i = 0; i < ROUNDS || !good || !bad; i++) {
+        netif_tx_response_t response;
+
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        raw_put_tx(test, &request);
+        raw_push_tx(test);
+        response = raw_take_tx(test);
+        if (response.status == NETIF_RSP_OKAY) {
+            vif_test_expect_sent(test, xensim_page(test->sim, frame), FRAME);
+            good++;
+        } else {
+            g_assert_cmpint(response.status, ==, NETIF_RSP_ERROR);
+            bad++;
+        }
+    }
+    stop_flipper(&flipper);
+    g_assert_cmpuint(vif_test_counter(test, "tx", field->drop), ==, bad);
+    g_assert_cmpuint(vif_test_counter(test, "tx", "frames"), ==, good);
+    expect_recovery(test);
+}
+
+/* Two requests are two frames in one moment, and one in the next. */
+static void test_xsa_155_more_data(void)
+{
+    enum { ROUNDS = 2000, REST = 50 };
+    VifTest *test = connect_new(true);
+    netif_tx_sring_t *ring = test->front->queues[0].tx.sring;
+    uint64_t joined = 0, apart = 0;
+    gint64 end = patience_ends();
+    uint32_t frames[2];
+    uint32_t refs[2] = {
+        raw_grant(test, true, &frames[0]),
+        raw_grant(test, true, &frames[1]),
+    };
+    uint8_t *pages[2] = {
+        xensim_page(test->sim, frames[0]),
+        xensim_page(test->sim, frames[1]),
+    };
+    Flipper flipper = {
+        .at = (_Atomic uint16_t *)&ring->ring[0].req.flags,
+        .values = { 0, NETTXF_more_data },
+        .stride = 2 * sizeof(union netif_tx_sring_entry) / sizeof(uint16_t),
+        .nr = XENSIM_TX_SLOTS / 2,
+    };
+    static uint8_t got[VIF_TEST_MAX_FRAME];
+
+    start_flipper(&flipper);
+    for (unsigned int i = 0; i < ROUNDS || !joined || !apart; i++) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = refs[0],
+            .id = 1,
+            .size = FRAME,
+        });
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = refs[1],
+            .id = 2,
+            .size = REST,
+        });
+        raw_push_tx(test);
+        raw_expect_tx(test, 1, NETIF_RSP_OKAY);
+        raw_expect_tx(test, 2, NETIF_RSP_OKAY);
+
+        g_assert_cmpuint(vif_test_peer_receive(test, NULL, got,
+                                               XENSIM_PATIENCE), ==, FRAME);
+        if (memcmp(got, pages[0], FRAME) == 0) {
+            vif_test_expect_sent(test, pages[1], REST);
+            apart++;
+        } else {
+            g_assert_cmpmem(got, FRAME - REST, pages[0], FRAME - REST);
+            g_assert_cmpmem(got + FRAME - REST, REST, pages[1], REST);
+            joined++;
+        }
+    }
+    stop_flipper(&flipper);
+    g_assert_cmpuint(vif_test_counter(test, "tx", "frames"), ==,
+                     joined + 2 * apart);
+    expect_recovery(test);
+}
+
+/* Put a frame of @nr slots of one page into the ring. */
+static void put_tx_slots(VifTest *test, uint32_t ref, unsigned int nr,
+                         unsigned int size)
+{
+    for (unsigned int i = 0; i < nr; i++) {
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = ref,
+            .id = i,
+            .size = i ? size : nr * size,
+            .flags = i + 1 < nr ? NETTXF_more_data : 0,
+        });
+    }
+}
+
+/* The index goes to and fro, but never behind the frame that has begun. */
+static void test_xsa_155_req_prod(void)
+{
+    enum { ROUNDS = 50, SLOTS = 10, SIZE = 100 };
+    VifTest *test = connect_new(true);
+    XensimQueue *queue = &test->front->queues[0];
+    uint32_t frame, ref = raw_grant(test, true, &frame);
+    uint8_t wanted[SLOTS * SIZE];
+    Flipper flipper = {
+        .at = (_Atomic uint16_t *)&queue->tx.sring->req_prod,
+        .nr = 1,
+    };
+
+    for (int i = 0; i < SLOTS; i++) {
+        memcpy(wanted + i * SIZE, xensim_page(test->sim, frame), SIZE);
+    }
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        flipper.values[0] = queue->tx.req_prod_pvt;
+        flipper.values[1] = queue->tx.req_prod_pvt + SLOTS - 1;
+        put_tx_slots(test, ref, SLOTS, SIZE);
+        start_flipper(&flipper);
+        for (int j = 0; j < 20; j++) {
+            xensim_notify(test->sim, queue->tx_port);
+            g_assert_cmpuint(vif_test_counter(test, "tx", "slots"), ==,
+                             i * SLOTS);
+        }
+        stop_flipper(&flipper);
+        raw_push_tx(test);
+        for (int j = 0; j < SLOTS; j++) {
+            raw_expect_tx(test, j, NETIF_RSP_OKAY);
+        }
+        vif_test_expect_sent(test, wanted, sizeof(wanted));
+    }
+    expect_recovery(test);
+}
+
+static void expect_pattern(const uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        g_assert_cmpuint(data[i], ==, XENSIM_RX_PATTERN);
+    }
+}
+
+/* A posted reference is a good one in one moment, and not in the next. */
+static void test_xsa_155_rx(void)
+{
+    enum { ROUNDS = 2000 };
+    VifTest *test = connect_new(true);
+    netif_rx_sring_t *ring = test->front->queues[0].rx.sring;
+    uint64_t good = 0, bad = 0;
+    gint64 end = patience_ends();
+    uint32_t frame, ref = raw_grant(test, false, &frame);
+    uint8_t *page = xensim_page(test->sim, frame);
+    Flipper flipper = {
+        .at = (_Atomic uint16_t *)&ring->ring[0].req.gref,
+        .values = { ref, 0 },
+        .stride = sizeof(union netif_rx_sring_entry) / sizeof(uint16_t),
+        .nr = XENSIM_RX_SLOTS,
+    };
+    uint8_t data[FRAME];
+
+    g_assert_cmpuint(ref, <=, UINT16_MAX);
+    vif_test_fill(data, FRAME);
+    start_flipper(&flipper);
+    for (unsigned int i = 0; i < ROUNDS || !good || !bad; i++) {
+        netif_rx_response_t response;
+
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        memset(page, XENSIM_RX_PATTERN, XENSIM_PAGE_SIZE);
+        raw_put_rx(test, i, ref);
+        raw_push_rx(test);
+        vif_test_peer_send(test, NULL, data, FRAME);
+        response = raw_expect_rx(test, i);
+        if (response.status == FRAME) {
+            g_assert_cmpmem(page, FRAME, data, FRAME);
+            good++;
+        } else {
+            g_assert_cmpint(response.status, ==, NETIF_RSP_ERROR);
+            expect_pattern(page, FRAME);
+            bad++;
+        }
+        expect_pattern(page + FRAME, XENSIM_PAGE_SIZE - FRAME);
+    }
+    stop_flipper(&flipper);
+    g_assert_cmpuint(vif_test_counter(test, "rx", "drops.grant"), ==, bad);
+    g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, good);
+    expect_recovery(test);
+}
+
+/* The payload changes while software sums it up: it's that which is sent. */
+static void test_xsa_155_payload(void)
+{
+    enum { ROUNDS = 1000, LEN = 4000 };
+    const FrameKind kind = { .tcp = true };
+    VifTest *test = connect_new(true);
+    uint32_t frame, ref = raw_grant(test, true, &frame);
+    uint8_t *page = xensim_page(test->sim, frame);
+    size_t payload = frame_payload(kind);
+    Flipper flipper = {
+        .at = (_Atomic uint16_t *)(page + payload),
+        .values = { 0x1234, 0x4321 },
+        .stride = 1,
+        .nr = (LEN - payload) / sizeof(uint16_t),
+    };
+    static uint8_t got[VIF_TEST_MAX_FRAME];
+    gint64 end = patience_ends();
+    uint64_t seen[2] = { 0 };
+
+    frame_make(page, LEN, kind);
+    frame_blank_checksum(page, LEN, kind);
+    start_flipper(&flipper);
+    for (unsigned int i = 0; i < ROUNDS || !seen[0] || !seen[1]; i++) {
+        uint16_t first;
+
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        raw_put_tx(test, &(netif_tx_request_t) {
+            .gref = ref,
+            .id = i,
+            .size = LEN,
+            .flags = NETTXF_csum_blank | NETTXF_data_validated,
+        });
+        raw_push_tx(test);
+        raw_expect_tx(test, i, NETIF_RSP_OKAY);
+        g_assert_cmpuint(vif_test_peer_receive(test, NULL, got,
+                                               XENSIM_PATIENCE), ==, LEN);
+        g_assert_cmpstr(frame_check(got, LEN, kind), ==, NULL);
+        memcpy(&first, got + payload, sizeof(first));
+        seen[first == flipper.values[1]]++;
+    }
+    stop_flipper(&flipper);
+    expect_recovery(test);
 }
 
 /**
@@ -338,21 +616,25 @@ static unsigned int take_flipped_burst(VifTest *test)
  * the backend sees, it must go by what it has checked: the frame is sent or
  * refused, and no other.
  */
-static void test_xsa_155_ring(const void *data)
+static void test_xsa_155_burst(const void *data)
 {
     enum { ROUNDS = 1500 };
     const RingFlip *what = data;
     VifTest *test = connect_new(true);
     uint32_t ref = raw_grant(test, true, NULL);
-    Flipper flipper = { .values = { what->values[0], what->values[1] } };
+    _Atomic uint16_t nowhere;
+    Flipper flipper = {
+        .at = &nowhere,
+        .values = { what->values[0], what->values[1] },
+        .nr = 1,
+    };
     gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
     unsigned int good = 0, bad = 0;
-    uint16_t nowhere;
 
     if (what->field == offsetof(netif_tx_request_t, gref)) {
         flipper.values[0] = ref;
     }
-    start_flipper(&flipper, &nowhere);
+    start_flipper(&flipper);
     for (unsigned int i = 0; i < ROUNDS || !good || !bad; i++) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         put_flipped_burst(test, ref, &flipper, what);
@@ -378,14 +660,15 @@ static void test_xsa_155_headers(void)
         .type = XEN_NETIF_EXTRA_TYPE_GSO,
         .u.gso = { .size = MSS, .type = XEN_NETIF_GSO_TYPE_TCPV4 },
     };
-    Flipper flipper = { .values = { 0x1850, 0x18f0 } };
+    Flipper flipper = { .values = { 0x1850, 0x18f0 }, .nr = 1 };
     unsigned int len = frame_payload(kind) + 3 * MSS;
     static uint8_t got[VIF_TEST_MAX_FRAME];
 
     ref = raw_grant(test, true, &frame);
     page = xensim_page(test->sim, frame);
     frame_make(page, len, kind);
-    start_flipper(&flipper, page + frame_l4(kind) + 12);
+    flipper.at = (_Atomic uint16_t *)(page + frame_l4(kind) + 12);
+    start_flipper(&flipper);
     for (unsigned int i = 0; i < ROUNDS; i++) {
         raw_put_tx(test, &(netif_tx_request_t) {
             .gref = ref,
@@ -420,24 +703,76 @@ static void test_xsa_155_headers(void)
  */
 
 /* A response is four bytes; what is behind them in the slot stays. */
+static void expect_answer(VifTest *test, const netif_tx_request_t *request,
+                          uint16_t id, int16_t status)
+{
+    netif_tx_front_ring_t *ring = &test->front->queues[0].tx;
+    unsigned int place = ring->rsp_cons % XENSIM_TX_SLOTS;
+    union netif_tx_sring_entry wanted = { .req = *request };
+
+    wanted.rsp = (netif_tx_response_t) { .id = id, .status = status };
+    raw_expect_tx(test, id, status);
+    g_assert_cmpmem(&ring->sring->ring[place], sizeof(wanted), &wanted,
+                    sizeof(wanted));
+}
+
 static void test_xsa_216_tx(void)
 {
     VifTest *test = connect_new(false);
-    netif_tx_front_ring_t *ring = &test->front->queues[0].tx;
-    union netif_tx_sring_entry *slot = &ring->sring->ring[0];
-    netif_tx_request_t request = { .id = 0x1234, .size = FRAME };
-    union netif_tx_sring_entry wanted;
     uint32_t frame;
+    netif_tx_request_t request = {
+        .gref = raw_grant(test, true, &frame),
+        .id = 0x1234,
+        .size = FRAME,
+    };
 
-    request.gref = raw_grant(test, true, &frame);
-    memset(&wanted, 0, sizeof(wanted));
-    wanted.req = request;
-    wanted.rsp = (netif_tx_response_t) { .id = 0x1234 };
     raw_put_tx(test, &request);
     raw_push_tx(test);
-    raw_expect_tx(test, 0x1234, NETIF_RSP_OKAY);
-    g_assert_cmpmem(slot, sizeof(*slot), &wanted, sizeof(wanted));
+    expect_answer(test, &request, 0x1234, NETIF_RSP_OKAY);
     vif_test_expect_sent(test, xensim_page(test->sim, frame), FRAME);
+
+    request.offset = XENSIM_PAGE_SIZE - 1;
+    raw_put_tx(test, &request);
+    raw_push_tx(test);
+    expect_answer(test, &request, 0x1234, NETIF_RSP_ERROR);
+    expect_recovery(test);
+}
+
+/* An extra info is answered with as little, be its frame good or bad. */
+static void test_xsa_216_tx_extra(void)
+{
+    enum { LEN = 400 };
+    static const netif_extra_info_t extras[] = {
+        { .type = XEN_NETIF_EXTRA_TYPE_GSO,
+          .u.gso = { .size = 500, .type = XEN_NETIF_GSO_TYPE_TCPV4 } },
+        { .type = 77 },
+    };
+    const FrameKind kind = { .tcp = true };
+    VifTest *test = connect_new(false);
+    uint8_t *page, wanted[LEN];
+    uint32_t frame;
+    netif_tx_request_t extra, request = {
+        .gref = raw_grant(test, true, &frame),
+        .id = 0x1234,
+        .size = LEN,
+        .flags = NETTXF_extra_info | NETTXF_csum_blank | NETTXF_data_validated,
+    };
+
+    page = xensim_page(test->sim, frame);
+    frame_make(page, LEN, kind);
+    memcpy(wanted, page, LEN);
+    frame_blank_checksum(page, LEN, kind);
+    for (size_t i = 0; i < G_N_ELEMENTS(extras); i++) {
+        memset(&extra, XENSIM_RX_PATTERN, sizeof(extra));
+        memcpy(&extra, &extras[i], sizeof(extras[i]));
+        raw_put_tx(test, &request);
+        raw_put_tx(test, &extra);
+        raw_push_tx(test);
+        expect_answer(test, &request, 0x1234,
+                      i ? NETIF_RSP_ERROR : NETIF_RSP_OKAY);
+        expect_answer(test, &extra, 0, NETIF_RSP_NULL);
+    }
+    vif_test_expect_sent(test, wanted, LEN);
     expect_recovery(test);
 }
 
@@ -457,9 +792,95 @@ static void test_xsa_216_rx(void)
     vif_test_peer_send(test, NULL, data, sizeof(data));
     g_assert_cmpint(raw_expect_rx(test, 0).status, ==, sizeof(data));
     g_assert_cmpmem(page, sizeof(data), data, sizeof(data));
-    for (int i = sizeof(data); i < XENSIM_PAGE_SIZE; i++) {
-        g_assert_cmpuint(page[i], ==, XENSIM_RX_PATTERN);
+    expect_pattern(page + sizeof(data), XENSIM_PAGE_SIZE - sizeof(data));
+    expect_recovery(test);
+}
+
+/* The next slot of the receive ring is this one, byte by byte. */
+static void expect_rx_slot(VifTest *test, const void *wanted)
+{
+    netif_rx_response_t response = raw_take_rx(test);
+
+    g_assert_cmpmem(&response, sizeof(response), wanted, sizeof(response));
+}
+
+/* A frame that fills two pages; its responses have ids, flags and sizes. */
+static void receive_two_slots(VifTest *test, uint32_t ref)
+{
+    static const uint8_t data[2 * XENSIM_PAGE_SIZE];
+
+    raw_put_rx(test, 0xffff, ref);
+    raw_put_rx(test, 0xffff, ref);
+    raw_push_rx(test);
+    vif_test_peer_send(test, NULL, data, sizeof(data));
+    expect_rx_slot(test, &(netif_rx_response_t) {
+        .id = 0xffff,
+        .flags = NETRXF_more_data,
+        .status = XENSIM_PAGE_SIZE,
+    });
+    expect_rx_slot(test, &(netif_rx_response_t) {
+        .id = 0xffff,
+        .status = XENSIM_PAGE_SIZE,
+    });
+}
+
+/* An error has nothing of the responses before it. */
+static void test_xsa_216_rx_error(void)
+{
+    static const uint8_t data[FRAME];
+    VifTest *test = connect_new(false);
+
+    receive_two_slots(test, raw_grant(test, false, NULL));
+    raw_put_rx(test, 5, 0);
+    raw_push_rx(test);
+    vif_test_peer_send(test, NULL, data, FRAME);
+    expect_rx_slot(test, &(netif_rx_response_t) {
+        .id = 5,
+        .status = NETIF_RSP_ERROR,
+    });
+    expect_recovery(test);
+}
+
+/* Nor has an extra info, for which a tap is needed that describes a GSO. */
+static void test_xsa_216_rx_extra(void)
+{
+    enum { MSS = 500, LEN = 1400 };
+    const FrameKind kind = { .tcp = true };
+    const struct virtio_net_hdr vnet = {
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+        .gso_size = MSS,
+        .hdr_len = frame_payload(kind),
+        .csum_start = frame_l4(kind),
+        .csum_offset = frame_checksum_offset(kind),
+    };
+    uint8_t data[LEN];
+    uint32_t ref;
+    VifTest *test;
+
+    if (no_tap) {
+        g_test_skip(no_tap);
+        return;
     }
+    test = vif_test_new(&(VifTestOptions) { .netdev = VIF_TEST_TAP });
+    vif_test_connect(test, NULL);
+    ref = raw_grant(test, false, NULL);
+    receive_two_slots(test, ref);
+    frame_make(data, LEN, kind);
+    frame_blank_checksum(data, LEN, kind);
+    raw_put_rx(test, 5, ref);
+    raw_put_rx(test, 6, ref);
+    raw_push_rx(test);
+    vif_test_peer_send(test, &vnet, data, LEN);
+    expect_rx_slot(test, &(netif_rx_response_t) {
+        .id = 5,
+        .flags = NETRXF_extra_info | NETRXF_csum_blank | NETRXF_data_validated,
+        .status = LEN,
+    });
+    expect_rx_slot(test, &(netif_extra_info_t) {
+        .type = XEN_NETIF_EXTRA_TYPE_GSO,
+        .u.gso = { .size = MSS, .type = XEN_NETIF_GSO_TYPE_TCPV4 },
+    });
     expect_recovery(test);
 }
 
@@ -535,25 +956,142 @@ static void test_xsa_367_call(void)
 }
 
 /*
+ * A frame isn't sent if any of its slots can't be read, whichever; those
+ * before and behind it in the burst are.
+ */
+static void test_xsa_367_tx_slots(const void *persistent)
+{
+    enum { SLOTS = XEN_NETIF_NR_SLOTS_MIN, SIZE = 100 };
+    VifTest *test = vif_test_connect_new(persistent);
+    uint32_t ref, frame;
+    netif_tx_request_t alone = { .id = SLOTS, .size = FRAME };
+    netif_tx_front_ring_t *ring = &test->front->queues[0].tx;
+
+    ref = raw_grant(test, true, NULL);
+    alone.gref = raw_grant(test, true, &frame);
+    for (unsigned int bad = 0; bad < SLOTS; bad++) {
+        RING_IDX place = ring->req_prod_pvt + 1 + bad;
+
+        raw_put_tx(test, &alone);
+        put_tx_slots(test, ref, SLOTS, SIZE);
+        RING_GET_REQUEST(ring, place)->gref = 0;
+        raw_put_tx(test, &alone);
+        raw_push_tx(test);
+        raw_expect_tx(test, SLOTS, NETIF_RSP_OKAY);
+        for (int i = 0; i < SLOTS; i++) {
+            raw_expect_tx(test, i, NETIF_RSP_ERROR);
+        }
+        raw_expect_tx(test, SLOTS, NETIF_RSP_OKAY);
+        for (int i = 0; i < 2; i++) {
+            vif_test_expect_sent(test, xensim_page(test->sim, frame), FRAME);
+        }
+    }
+    g_assert_cmpuint(vif_test_counter(test, "tx", "drops.grant"), ==, SLOTS);
+    expect_recovery(test);
+}
+
+/* A frame of one slot comes into a page of its own. */
+static void expect_page(VifTest *test, uint16_t id, uint32_t frame,
+                        const uint8_t *data)
+{
+    g_assert_cmpint(raw_expect_rx(test, id).status, ==, FRAME);
+    g_assert_cmpmem(xensim_page(test->sim, frame), FRAME, data, FRAME);
+}
+
+/* Each slot of a frame says that it wasn't written. */
+static void expect_rx_errors(VifTest *test, unsigned int nr)
+{
+    for (unsigned int i = 0; i < nr; i++) {
+        netif_rx_response_t response = raw_expect_rx(test, i);
+
+        g_assert_cmpint(response.status, ==, NETIF_RSP_ERROR);
+        g_assert_cmpuint(response.flags, ==,
+                         i + 1 < nr ? NETRXF_more_data : 0);
+    }
+}
+
+/* The guest is told if any of a frame's pages couldn't be written. */
+static void test_xsa_367_rx_slots(const void *persistent)
+{
+    enum { SLOTS = 5, LEN = SLOTS * XENSIM_PAGE_SIZE };
+    VifTest *test = vif_test_connect_new(persistent);
+    uint32_t ref = raw_grant(test, false, NULL), refs[2], frames[2];
+    static uint8_t data[LEN];
+
+    refs[0] = raw_grant(test, false, &frames[0]);
+    refs[1] = raw_grant(test, false, &frames[1]);
+    for (int bad = 0; bad < SLOTS; bad++) {
+        vif_test_fill(data, LEN);
+        raw_put_rx(test, SLOTS, refs[0]);
+        for (int i = 0; i < SLOTS; i++) {
+            raw_put_rx(test, i, i == bad ? 0 : ref);
+        }
+        raw_put_rx(test, SLOTS, refs[1]);
+        raw_push_rx(test);
+        vif_test_peer_send(test, NULL, data, FRAME);
+        vif_test_peer_send(test, NULL, data, LEN);
+        vif_test_peer_send(test, NULL, data, FRAME);
+        expect_page(test, SLOTS, frames[0], data);
+        expect_rx_errors(test, SLOTS);
+        expect_page(test, SLOTS, frames[1], data);
+    }
+    g_assert_cmpuint(vif_test_counter(test, "rx", "drops.grant"), ==, SLOTS);
+    g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, 2 * SLOTS);
+    expect_recovery(test);
+}
+
+/* The same when it's the hypervisor that fails: a segment, or whole calls */
+static void test_xsa_367_rx_fails(void)
+{
+    enum { SLOTS = 5, LEN = SLOTS * XENSIM_PAGE_SIZE };
+    VifTest *test = connect_new(false);
+    uint32_t frame, ref = raw_grant(test, false, &frame);
+    static uint8_t data[LEN];
+
+    vif_test_fill(data, LEN);
+    xensim_fail(test->sim, XENSIM_OP_COPY, 0, 1);
+    raw_put_rx(test, 0, ref);
+    raw_push_rx(test);
+    vif_test_peer_send(test, NULL, data, FRAME);
+    expect_rx_errors(test, 1);
+
+    xensim_fail(test->sim, XENSIM_OP_COPY_CALL, 0, 1000);
+    for (int i = 0; i < SLOTS; i++) {
+        raw_put_rx(test, i, ref);
+    }
+    raw_push_rx(test);
+    vif_test_peer_send(test, NULL, data, LEN);
+    expect_rx_errors(test, SLOTS);
+    xensim_fail(test->sim, XENSIM_OP_COPY_CALL, 0, 0);
+
+    raw_put_rx(test, 0, ref);
+    raw_push_rx(test);
+    vif_test_peer_send(test, NULL, data, FRAME);
+    expect_page(test, 0, frame, data);
+    g_assert_cmpuint(vif_test_counter(test, "rx", "drops.grant"), ==, 2);
+    expect_recovery(test);
+}
+
+/*
  * XSA-374: the frontend disconnects in the midst of traffic
  */
 
 /**
  * Sender: sends to the guest all the time
+ * @data: the frame
  */
 typedef struct Sender {
     VifTest *test;
+    uint8_t data[FRAME];
     gint stop;
 } Sender;
 
 static gpointer send_all_the_time(gpointer opaque)
 {
     Sender *sender = opaque;
-    uint8_t data[FRAME];
 
-    vif_test_fill(data, sizeof(data));
     while (!g_atomic_int_get(&sender->stop)) {
-        if (send(sender->test->peer, data, sizeof(data), MSG_DONTWAIT) < 0) {
+        if (send(sender->test->peer, sender->data, FRAME, MSG_DONTWAIT) < 0) {
             g_thread_yield();
         }
     }
@@ -565,11 +1103,12 @@ static void test_xsa_374(void)
     enum { ROUNDS = 100, FRAMES = 40 };
     VifTest *test = vif_test_new(NULL);
     Sender sender = { .test = test };
-    GThread *thread = g_thread_new("sender", send_all_the_time, &sender);
-    uint8_t data[FRAME];
-    XensimTxFrame tx = { .data = data, .len = sizeof(data) };
+    XensimTxFrame tx = { .data = sender.data, .len = FRAME };
+    GThread *thread;
 
-    vif_test_fill(data, sizeof(data));
+    /* GLib's random numbers are for one thread at a time. */
+    vif_test_fill(sender.data, FRAME);
+    thread = g_thread_new("sender", send_all_the_time, &sender);
     for (int i = 0; i < ROUNDS; i++) {
         vif_test_connect(test, &(XensimFrontConfig) { .persistent = i % 2 });
         xensim_front_post_rx(test->front, 0, XENSIM_RX_SLOTS);
@@ -727,18 +1266,47 @@ static void test_xsa_432(void)
     expect_recovery(test);
 }
 
-static void add_ring_flips(void)
+static void add_xsa_155_tx(void)
+{
+    static const TxField size = {
+        offsetof(netif_tx_request_t, size), UINT16_MAX, "drops.page"
+    };
+    static const TxField gref = {
+        offsetof(netif_tx_request_t, gref), 0, "drops.grant"
+    };
+    static const TxField offset = {
+        offsetof(netif_tx_request_t, offset), XENSIM_PAGE_SIZE - 1,
+        "drops.page"
+    };
+    /* There's no header whose checksum could be blank. */
+    static const TxField flags = {
+        offsetof(netif_tx_request_t, flags), NETTXF_csum_blank,
+        "drops.checksum"
+    };
+
+    g_test_add_data_func("/attacks/xsa-155/tx-size", &size, test_xsa_155_tx);
+    g_test_add_data_func("/attacks/xsa-155/tx-gref", &gref, test_xsa_155_tx);
+    g_test_add_data_func("/attacks/xsa-155/tx-offset", &offset,
+                         test_xsa_155_tx);
+    g_test_add_data_func("/attacks/xsa-155/tx-flags", &flags,
+                         test_xsa_155_tx);
+}
+
+static void add_bursts(void)
 {
     for (unsigned int i = 0; i < G_N_ELEMENTS(ring_flips); i++) {
-        g_autofree char *path = g_strconcat("/attacks/xsa-155/ring/",
+        g_autofree char *path = g_strconcat("/attacks/xsa-155/burst/",
                                             ring_flips[i].name, NULL);
 
-        g_test_add_data_func(path, &ring_flips[i], test_xsa_155_ring);
+        g_test_add_data_func(path, &ring_flips[i], test_xsa_155_burst);
     }
 }
 
 int main(int argc, char **argv)
 {
+    g_autofree char *why = tap_enter_netns();
+
+    no_tap = why;
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/attacks/xsa-39/tx", test_xsa_39_tx);
     g_test_add_func("/attacks/xsa-39/rx", test_xsa_39_rx);
@@ -748,14 +1316,25 @@ int main(int argc, char **argv)
     g_test_add_func("/attacks/xsa-90/sizes", test_xsa_90_sizes);
     g_test_add_func("/attacks/xsa-90/disagreement", test_xsa_90_disagreement);
     g_test_add_func("/attacks/xsa-90/extras", test_xsa_90_extras);
-    add_ring_flips();
+    add_xsa_155_tx();
+    g_test_add_func("/attacks/xsa-155/more-data", test_xsa_155_more_data);
+    g_test_add_func("/attacks/xsa-155/req-prod", test_xsa_155_req_prod);
+    g_test_add_func("/attacks/xsa-155/rx-gref", test_xsa_155_rx);
+    g_test_add_func("/attacks/xsa-155/payload", test_xsa_155_payload);
+    add_bursts();
     g_test_add_func("/attacks/xsa-155/headers", test_xsa_155_headers);
     g_test_add_func("/attacks/xsa-216/tx", test_xsa_216_tx);
+    g_test_add_func("/attacks/xsa-216/tx-extra", test_xsa_216_tx_extra);
     g_test_add_func("/attacks/xsa-216/rx", test_xsa_216_rx);
+    g_test_add_func("/attacks/xsa-216/rx-error", test_xsa_216_rx_error);
+    g_test_add_func("/attacks/xsa-216/rx-extra", test_xsa_216_rx_extra);
     g_test_add_func("/attacks/xsa-270", test_xsa_270);
     g_test_add_func("/attacks/xsa-362", test_xsa_362);
     g_test_add_func("/attacks/xsa-367/segment", test_xsa_367);
     g_test_add_func("/attacks/xsa-367/call", test_xsa_367_call);
+    vif_test_add_both("/attacks/xsa-367/tx-slots", test_xsa_367_tx_slots);
+    vif_test_add_both("/attacks/xsa-367/rx-slots", test_xsa_367_rx_slots);
+    g_test_add_func("/attacks/xsa-367/rx-fails", test_xsa_367_rx_fails);
     g_test_add_func("/attacks/xsa-374", test_xsa_374);
     g_test_add_func("/attacks/xsa-392", test_xsa_392);
     g_test_add_func("/attacks/xsa-423", test_xsa_423);

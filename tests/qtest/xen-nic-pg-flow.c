@@ -17,6 +17,19 @@
 
 #define FRAME 200
 
+/* How much more memory QEMU may have while it waits, in KiB */
+#define GROWTH_KIB 4096
+
+static XensimQueue *queue_of(VifTest *test)
+{
+    return &test->front->queues[0];
+}
+
+static RING_IDX read_index(RING_IDX *index)
+{
+    return g_atomic_int_get((gint *)index);
+}
+
 static void number_frame(uint8_t *data, uint64_t number)
 {
     memcpy(data + ETH_HLEN, &number, sizeof(number));
@@ -26,6 +39,12 @@ static void number_frame(uint8_t *data, uint64_t number)
  * Backpressure
  */
 
+/* Queued frames would be memory of QEMU's; an endless queue never stops. */
+static void expect_bounded(VifTest *test, unsigned long before)
+{
+    g_assert_cmpuint(vif_test_memory(test), <=, before + GROWTH_KIB);
+}
+
 /* The netdev takes nothing for long: the guest's ring stays full. */
 static void test_tx_backpressure(const void *persistent)
 {
@@ -33,15 +52,19 @@ static void test_tx_backpressure(const void *persistent)
     VifTest *test = vif_test_connect_new(persistent);
     uint8_t data[LEN];
     XensimTxFrame tx = { .data = data, .len = LEN };
+    unsigned long memory;
     uint64_t sent = 0;
     int idle = 0;
 
+    vif_test_works(test);
+    memory = vif_test_memory(test);
     vif_test_fill(data, LEN);
     /* Send until nothing moves any more. */
     while (idle < 50) {
         number_frame(data, sent);
         if (xensim_front_queue_tx(test->front, 0, &tx)) {
             xensim_front_push_tx(test->front, 0);
+            expect_bounded(test, memory);
             sent++;
             idle = 0;
         } else {
@@ -51,13 +74,14 @@ static void test_tx_backpressure(const void *persistent)
     }
     g_assert_cmpuint(vif_test_counter(test, "tx", "held-back"), >, 0);
     g_assert_cmpuint(vif_test_counter(test, "tx", "frames"), <, sent);
+    expect_bounded(test, memory);
 
     for (uint64_t i = 0; i < sent; i++) {
         number_frame(data, i);
         vif_test_expect_sent(test, data, LEN);
     }
     g_assert_true(xensim_front_flush_tx(test->front, 0));
-    g_assert_cmpuint(vif_test_counter(test, "tx", "frames"), ==, sent);
+    g_assert_cmpuint(vif_test_counter(test, "tx", "frames"), ==, sent + 1);
     vif_test_works(test);
     vif_test_free(test);
 }
@@ -67,13 +91,17 @@ static void test_rx_backpressure(const void *persistent)
 {
     VifTest *test = vif_test_connect_new(persistent);
     uint8_t data[FRAME];
+    unsigned long memory;
     uint64_t accepted = 0;
     int idle = 0;
 
+    vif_test_works(test);
+    memory = vif_test_memory(test);
     vif_test_fill(data, FRAME);
     while (idle < 50) {
         number_frame(data, accepted);
         if (send(test->peer, data, FRAME, MSG_DONTWAIT) == FRAME) {
+            expect_bounded(test, memory);
             accepted++;
             idle = 0;
         } else {
@@ -83,14 +111,15 @@ static void test_rx_backpressure(const void *persistent)
         }
     }
     g_assert_cmpuint(vif_test_counter(test, "rx", "held-back"), >, 0);
-    g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, 0);
+    g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, 1);
+    expect_bounded(test, memory);
 
     for (uint64_t i = 0; i < accepted; i++) {
         xensim_front_post_rx(test->front, 0, 1);
         number_frame(data, i);
         vif_test_expect_received(test, data, FRAME);
     }
-    g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, accepted);
+    g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, accepted + 1);
     vif_test_works(test);
     vif_test_free(test);
 }
@@ -115,13 +144,19 @@ static void test_rx_no_notify(void)
 /* A frame of several slots waits until there are as many. */
 static void test_rx_slot_by_slot(const void *persistent)
 {
-    enum { LEN = 5 * XENSIM_PAGE_SIZE };
+    enum { SLOTS = 5, LEN = SLOTS * XENSIM_PAGE_SIZE };
     VifTest *test = vif_test_connect_new(persistent);
+    netif_rx_front_ring_t *ring = &queue_of(test)->rx;
     uint8_t data[LEN];
 
     vif_test_fill(data, LEN);
     vif_test_peer_send(test, NULL, data, LEN);
-    for (int i = 0; i < 5; i++) {
+    vif_test_wait_counter(test, "rx", "held-back", 1);
+    for (int i = 0; i < SLOTS; i++) {
+        /* It is for the last of the slots that the backend waits. */
+        g_assert_cmpuint(read_index(&ring->sring->req_event), ==,
+                         ring->rsp_cons + SLOTS);
+        g_assert_cmpuint(vif_test_counter(test, "rx", "held-back"), ==, 1);
         g_assert_null(xensim_front_receive(test->front, 0, 0));
         xensim_front_post_rx(test->front, 0, 1);
     }
@@ -133,17 +168,12 @@ static void test_rx_slot_by_slot(const void *persistent)
  * Notifications
  */
 
-static XensimQueue *queue_of(VifTest *test)
-{
-    return &test->front->queues[0];
-}
-
-static void wait_responses(netif_tx_front_ring_t *ring, RING_IDX upto)
+/* Waits until one of the backend's indexes has come to @upto. */
+static void wait_index(RING_IDX *index, RING_IDX upto)
 {
     gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
 
-    while ((int32_t)(g_atomic_int_get((gint *)&ring->sring->rsp_prod) - upto) <
-           0) {
+    while ((int32_t)(read_index(index) - upto) < 0) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
     }
 }
@@ -172,7 +202,7 @@ static void test_tx_notifications(void)
             });
         }
         raw_push_tx(test);
-        wait_responses(ring, ring->rsp_cons + nr);
+        wait_index(&ring->sring->rsp_prod, ring->rsp_cons + nr);
         for (unsigned int j = 0; j < nr; j++) {
             vif_test_peer_receive(test, NULL, data, XENSIM_PATIENCE);
         }
@@ -181,6 +211,65 @@ static void test_tx_notifications(void)
         counted = vif_test_counter(test, "tx", "notifications-sent") - counted;
         g_assert_cmpuint(counted, ==, event <= nr);
         g_assert_cmpuint(xensim_events(test->sim, queue->tx_port) - events, ==,
+                         counted);
+    }
+    vif_test_free(test);
+}
+
+/* A frame that takes so many slots of the receive ring */
+static size_t size_of_slots(unsigned int slots)
+{
+    return (slots - 1) * XENSIM_PAGE_SIZE + FRAME;
+}
+
+static void post_rx(VifTest *test, uint32_t ref, unsigned int nr)
+{
+    while (nr--) {
+        raw_put_rx(test, 0, ref);
+    }
+}
+
+/* Frames of several slots each; returns how many slots they take together. */
+static unsigned int send_rx_batch(VifTest *test, uint32_t ref)
+{
+    enum { MAX_FRAMES = 10, MAX_SLOTS = 3 };
+    static uint8_t data[MAX_SLOTS * XENSIM_PAGE_SIZE];
+    unsigned int nr = g_test_rand_int_range(1, MAX_FRAMES + 1);
+    unsigned int slots[MAX_FRAMES], total = 0;
+
+    for (unsigned int i = 0; i < nr; i++) {
+        slots[i] = g_test_rand_int_range(1, MAX_SLOTS + 1);
+        total += slots[i];
+    }
+    post_rx(test, ref, total);
+    raw_push_rx_if_asked(test);
+    for (unsigned int i = 0; i < nr; i++) {
+        vif_test_peer_send(test, NULL, data, size_of_slots(slots[i]));
+    }
+    return total;
+}
+
+/* The same to the other side, and within a frame too. */
+static void test_rx_notifications(void)
+{
+    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    XensimQueue *queue = queue_of(test);
+    netif_rx_front_ring_t *ring = &queue->rx;
+    uint32_t ref = raw_grant(test, false, NULL);
+
+    for (int i = 0; i < 200; i++) {
+        unsigned int event = g_test_rand_int_range(1, 31), nr;
+        uint64_t events = xensim_events(test->sim, queue->rx_port);
+        uint64_t counted = vif_test_counter(test, "rx", "notifications-sent");
+
+        ring->sring->rsp_event = ring->rsp_cons + event;
+        nr = send_rx_batch(test, ref);
+        wait_index(&ring->sring->rsp_prod, ring->rsp_cons + nr);
+        ring->rsp_cons += nr;
+        /* The counter tells that the burst's end has been reached. */
+        counted = vif_test_counter(test, "rx", "notifications-sent") - counted;
+        g_assert_cmpuint(counted, ==, event <= nr);
+        g_assert_cmpuint(xensim_events(test->sim, queue->rx_port) - events, ==,
                          counted);
     }
     vif_test_free(test);
@@ -203,6 +292,58 @@ static void test_tx_asks(void)
         }
         vif_test_send(test, data, FRAME, NULL, 0);
         vif_test_expect_sent(test, data, FRAME);
+    }
+    vif_test_free(test);
+}
+
+/* Takes the responses to a frame, which must have come as a whole. */
+static void take_rx(VifTest *test, unsigned int nr, size_t len)
+{
+    while (nr--) {
+        netif_rx_response_t response = raw_expect_rx(test, 0);
+
+        g_assert_cmpint(response.status, >, 0);
+        len -= response.status;
+    }
+    g_assert_cmpuint(len, ==, 0);
+}
+
+/*
+ * The backend asks for buffers when a frame waits for them, and only then: for
+ * that one which completes what the frame takes.
+ */
+static void test_rx_asks(void)
+{
+    enum { MAX_SLOTS = 16 };
+    static uint8_t data[MAX_SLOTS * XENSIM_PAGE_SIZE];
+    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    netif_rx_front_ring_t *ring = &queue_of(test)->rx;
+    uint32_t ref = raw_grant(test, false, NULL);
+    RING_IDX event;
+    uint64_t held = 0;
+
+    /* Past the event index that a new ring begins with */
+    vif_test_works(test);
+    event = read_index(&ring->sring->req_event);
+    for (int i = 0; i < 300; i++) {
+        unsigned int wanted = g_test_rand_int_range(1, MAX_SLOTS + 1);
+        unsigned int posted = g_test_rand_int_range(0, wanted + 1);
+
+        post_rx(test, ref, posted);
+        g_assert_false(raw_push_rx_if_asked(test));
+        vif_test_peer_send(test, NULL, data, size_of_slots(wanted));
+        if (posted < wanted) {
+            vif_test_wait_counter(test, "rx", "held-back", ++held);
+            event = ring->rsp_cons + wanted;
+            g_assert_cmpuint(read_index(&ring->sring->req_event), ==, event);
+        }
+        while (posted++ < wanted) {
+            post_rx(test, ref, 1);
+            g_assert_cmpint(raw_push_rx_if_asked(test), ==, posted == wanted);
+        }
+        take_rx(test, wanted, size_of_slots(wanted));
+        g_assert_cmpuint(vif_test_counter(test, "rx", "held-back"), ==, held);
+        g_assert_cmpuint(read_index(&ring->sring->req_event), ==, event);
     }
     vif_test_free(test);
 }
@@ -256,21 +397,15 @@ static void wait_tx_response(VifTest *test, bool watch)
 
 static void publish_one(VifTest *test, uint32_t ref)
 {
-    XensimQueue *queue = queue_of(test);
-    int notify;
-
     raw_put_tx(test, &(netif_tx_request_t) { .gref = ref, .size = FRAME });
-    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&queue->tx, notify);
-    if (notify) {
-        xensim_notify(test->sim, queue->tx_port);
-    }
+    raw_push_tx_if_asked(test);
 }
 
 /*
  * A million exchanges; the link is down, so that frames cost little.  Once in
  * a while the guest sleeps, too.
  */
-static void test_no_lost_wakeup(void)
+static void test_tx_no_lost_wakeup(void)
 {
     unsigned int exchanges =
         g_getenv("XEN_NIC_PG_SANITIZED") ? 200000 : 1000000;
@@ -294,79 +429,8 @@ static void test_no_lost_wakeup(void)
     vif_test_free(test);
 }
 
-static void wait_rx_responses(netif_rx_front_ring_t *ring, RING_IDX upto)
-{
-    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
-
-    while ((int32_t)(g_atomic_int_get((gint *)&ring->sring->rsp_prod) - upto) <
-           0) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-    }
-}
-
-/* The same towards the guest, whose frames come in bursts of any length. */
-static void test_rx_notifications(void)
-{
-    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
-    XensimQueue *queue = queue_of(test);
-    netif_rx_front_ring_t *ring = &queue->rx;
-    uint8_t data[FRAME];
-
-    vif_test_fill(data, FRAME);
-    for (int i = 0; i < 200; i++) {
-        unsigned int nr = g_test_rand_int_range(1, 20);
-        unsigned int event = g_test_rand_int_range(1, 30);
-        uint64_t events, counted;
-
-        xensim_front_post_rx(test->front, 0, XENSIM_RX_SLOTS);
-        events = xensim_events(test->sim, queue->rx_port);
-        counted = vif_test_counter(test, "rx", "notifications-sent");
-        ring->sring->rsp_event = ring->rsp_cons + event;
-        for (unsigned int j = 0; j < nr; j++) {
-            vif_test_peer_send(test, NULL, data, FRAME);
-        }
-        wait_rx_responses(ring, ring->rsp_cons + nr);
-        counted = vif_test_counter(test, "rx", "notifications-sent") - counted;
-        g_assert_cmpuint(counted, ==, event <= nr);
-        g_assert_cmpuint(xensim_events(test->sim, queue->rx_port) - events, ==,
-                         counted);
-        g_assert_cmpuint(xensim_front_drain_rx(test->front, 0), ==, nr);
-    }
-    vif_test_free(test);
-}
-
-/* Wait until the backend asks to be told of that request. */
-static void wait_asked(netif_rx_front_ring_t *ring, RING_IDX request)
-{
-    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
-
-    while (g_atomic_int_get((gint *)&ring->sring->req_event) !=
-           (gint)request) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-    }
-}
-
-/* A frame that waits for slots has the backend ask for as many. */
-static void test_rx_asks(void)
-{
-    static uint8_t data[XEN_NETIF_NR_SLOTS_MIN * XENSIM_PAGE_SIZE];
-    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
-    netif_rx_front_ring_t *ring = &queue_of(test)->rx;
-
-    for (unsigned int slots = 1; slots < 16; slots++) {
-        size_t len = slots * XENSIM_PAGE_SIZE;
-
-        vif_test_fill(data, len);
-        vif_test_peer_send(test, NULL, data, len);
-        wait_asked(ring, ring->req_prod_pvt + slots);
-        xensim_front_post_rx(test->front, 0, slots);
-        vif_test_expect_received(test, data, len);
-    }
-    vif_test_free(test);
-}
-
 /* Frames always wait for slots, which come one soon behind the other. */
-static void test_no_lost_buffer(void)
+static void test_rx_no_lost_wakeup(void)
 {
     enum { WAITING = 20, PAIR = 2 };
     unsigned int pairs = g_getenv("XEN_NIC_PG_SANITIZED") ? 30000 : 150000;
@@ -404,7 +468,7 @@ int main(int argc, char **argv)
     g_test_add_func("/flow/tx-asks", test_tx_asks);
     g_test_add_func("/flow/rx-notifications", test_rx_notifications);
     g_test_add_func("/flow/rx-asks", test_rx_asks);
-    g_test_add_func("/flow/no-lost-wakeup", test_no_lost_wakeup);
-    g_test_add_func("/flow/no-lost-buffer", test_no_lost_buffer);
+    g_test_add_func("/flow/tx-no-lost-wakeup", test_tx_no_lost_wakeup);
+    g_test_add_func("/flow/rx-no-lost-wakeup", test_rx_no_lost_wakeup);
     return g_test_run();
 }
