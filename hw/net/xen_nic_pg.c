@@ -29,7 +29,9 @@
  * error/ (xenbus), and to the log, and the vif goes to Closing.  The frontend
  * may close and try again.
  *
- * Everything else is in the queue (xen_nic_pg_queue.c) and its port.
+ * Everything else is in the queue (xen_nic_pg_queue.c) and its port.  What is
+ * here runs in the main loop; a queue whose port allows that has a thread of
+ * its own.
  */
 
 #include "qemu/osdep.h"
@@ -43,6 +45,7 @@
 #include "qemu/log.h"
 #include "qemu/main-loop.h"
 #include "qom/object.h"
+#include "system/iothread.h"
 #include "system/system.h"
 #include "trace.h"
 #include "xen_nic_pg_netdev.h"
@@ -63,6 +66,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNicPg, XEN_NIC_PG)
  * @handle: of which vif; HANDLE_ALL: of all that have no options of their own
  * @nic: of the host's side
  * @max_grants: pages that may stay mapped per direction, 0: none
+ * @queue_threads: each queue has a thread, if its port allows that
+ * @iothread: one thread for all, rather than one each that we make; or NULL
+ * @poll_max_ns: of threads that we make; negative: as for any IOThread
  */
 struct XenNicPg {
     DeviceState parent_obj;
@@ -70,6 +76,9 @@ struct XenNicPg {
     int32_t handle;
     XenNicPgNicOptions nic;
     uint32_t max_grants;
+    bool queue_threads;
+    IOThread *iothread;
+    int64_t poll_max_ns;
     QLIST_ENTRY(XenNicPg) next;
 };
 
@@ -77,18 +86,17 @@ struct XenNicPg {
  * XenNicPgVif: a vif
  * @options: what the user wants of it, NULL until init
  * @nic: the host's side, NULL until init
+ * @thread: the queue's, if we made it
  * @queue: between the guest and @nic, NULL until init
- * @fault: the frontend has broken the rules of a ring: what it did, until
- *         that is dealt with, or NULL
- * @fault_bh: closes the vif then
+ * @fault_bh: closes the vif if the frontend has broken the rules of a ring
  */
 typedef struct XenNicPgVif {
     struct XenLegacyDevice xendev;
 
     const XenNicPg *options;
     XenNicPgNic *nic;
+    IOThread *thread;
     XenNicPgQueue *queue;
-    char *fault;
     QEMUBH *fault_bh;
     QLIST_ENTRY(XenNicPgVif) next;
 } XenNicPgVif;
@@ -139,28 +147,20 @@ static void clear_report(XenNicPgVif *vif)
 static void stop(XenNicPgVif *vif)
 {
     Error *err = NULL;
+    const char *fault;
 
-    if (vif->fault) {
+    if (!vif->queue) {
+        return;
+    }
+    fault = xen_nic_pg_queue_stop(vif->queue);
+    if (fault) {
         qemu_bh_cancel(vif->fault_bh);
-        error_setg(&err, "%s; the vif is stopped", vif->fault);
+        error_setg(&err, "%s; the vif is stopped", fault);
         report(vif, err);
-        g_clear_pointer(&vif->fault, g_free);
-    }
-    if (vif->queue) {
-        xen_nic_pg_queue_stop(vif->queue);
     }
 }
 
-/* Called from within the queue: what follows has to wait until it is left. */
-static void on_fault(void *opaque, const char *reason)
-{
-    XenNicPgVif *vif = opaque;
-
-    vif->fault = g_strdup(reason);
-    qemu_bh_schedule(vif->fault_bh);
-}
-
-static void on_fault_bh(void *opaque)
+static void on_fault(void *opaque)
 {
     XenNicPgVif *vif = opaque;
 
@@ -331,6 +331,57 @@ static char *tap_name(XenNicPgVif *vif)
                                    vif->xendev.dev);
 }
 
+/*
+ * The IOThread that the queue is to have, or NULL if it is to be the main loop.
+ * Returns false if it can't be made.
+ */
+static bool find_thread(XenNicPgVif *vif, IOThread **thread, Error **errp)
+{
+    const XenNicPg *options = vif->options;
+    g_autofree char *id = NULL;
+
+    *thread = options->iothread;
+    if (*thread || !options->queue_threads) {
+        return true;
+    }
+    id = g_strdup_printf(TYPE_XEN_NIC_PG "-%d.%d", vif->xendev.dom,
+                         vif->xendev.dev);
+    vif->thread = iothread_create(id, errp);
+    *thread = vif->thread;
+    if (*thread && options->poll_max_ns >= 0) {
+        object_property_set_int(OBJECT(*thread), "poll-max-ns",
+                                options->poll_max_ns, &error_abort);
+    }
+    return *thread;
+}
+
+static bool make_queue(XenNicPgVif *vif, MemReentrancyGuard *guard,
+                       Error **errp)
+{
+    XenNicPgPort *port = xen_nic_pg_nic_port(vif->nic);
+    IOThread *thread = NULL;
+
+    if (port->threads && !find_thread(vif, &thread, errp)) {
+        return false;
+    }
+    /* Not of the main context, which runs while we wait for a queue. */
+    vif->fault_bh = aio_bh_new_guarded(iohandler_get_aio_context(), on_fault,
+                                       vif, guard);
+    vif->queue = xen_nic_pg_queue_new(port, thread ?
+                                      iothread_get_aio_context(thread) :
+                                      qemu_get_aio_context(), guard,
+                                      vif->fault_bh);
+    return true;
+}
+
+static void delete_nic(XenNicPgVif *vif)
+{
+    g_clear_pointer(&vif->queue, xen_nic_pg_queue_free);
+    g_clear_pointer(&vif->nic, xen_nic_pg_nic_free);
+    g_clear_pointer(&vif->thread, iothread_destroy);
+    g_clear_pointer(&vif->fault_bh, qemu_bh_delete);
+}
+
 static bool make_nic(XenNicPgVif *vif, Error **errp)
 {
     MemReentrancyGuard *guard = &DEVICE(&vif->xendev)->mem_reentrancy_guard;
@@ -345,18 +396,11 @@ static bool make_nic(XenNicPgVif *vif, Error **errp)
     if (!vif->nic) {
         return false;
     }
-    vif->fault_bh = qemu_bh_new_guarded(on_fault_bh, vif, guard);
-    vif->queue = xen_nic_pg_queue_new(xen_nic_pg_nic_port(vif->nic),
-                                      qemu_get_aio_context(), guard, on_fault,
-                                      vif);
+    if (!make_queue(vif, guard, errp)) {
+        delete_nic(vif);
+        return false;
+    }
     return true;
-}
-
-static void delete_nic(XenNicPgVif *vif)
-{
-    g_clear_pointer(&vif->queue, xen_nic_pg_queue_free);
-    g_clear_pointer(&vif->nic, xen_nic_pg_nic_free);
-    g_clear_pointer(&vif->fault_bh, qemu_bh_delete);
 }
 
 /*
@@ -615,6 +659,7 @@ static void on_exit_qemu(Notifier *notifier, void *data)
 {
     XenNicPgVif *vif;
 
+    BQL_LOCK_GUARD();
     QLIST_FOREACH(vif, &all_vifs, next) {
         if (vif->queue) {
             stop(vif);
@@ -698,6 +743,10 @@ static const Property options_properties[] = {
     DEFINE_PROP_BOOL("io-uring", XenNicPg, nic.io_uring, true),
     DEFINE_PROP_UINT32("max-persistent-grants", XenNicPg, max_grants,
                        XEN_NIC_PG_TX_RING_SIZE),
+    DEFINE_PROP_BOOL("queue-threads", XenNicPg, queue_threads, true),
+    DEFINE_PROP_LINK("iothread", XenNicPg, iothread, TYPE_IOTHREAD,
+                     IOThread *),
+    DEFINE_PROP_INT64("poll-max-ns", XenNicPg, poll_max_ns, -1),
 };
 
 static void options_class_init(ObjectClass *klass, void *data)

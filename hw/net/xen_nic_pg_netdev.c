@@ -4,7 +4,8 @@
  *
  * This is the port that works with any -netdev, through QEMU's net layer and
  * in the main loop.  Where the netdev is a tap, the NIC stays its owner, but
- * the frames go through xen_nic_pg_tap.c, unless the user doesn't want that.
+ * the frames go through xen_nic_pg_tap.c, in the queue's thread, unless the
+ * user doesn't want that.
  *
  * A netdev that knows virtio-net headers (tap) gets one in front of every
  * frame, and so takes blank checksums and frames to be segmented as they are,
@@ -101,27 +102,48 @@ static unsigned int netdev_send(XenNicPgPort *opaque, XenNicPgPacket *packets,
  * From the netdev to the queue
  */
 
-/* With a tap port, what comes here came while that didn't have the file. */
+typedef struct Receive {
+    XenNicPgQueue *queue;
+    struct virtio_net_hdr vnet;
+    XenNicPgBytes bytes;
+    bool taken;
+} Receive;
+
+static void receive_here(void *opaque)
+{
+    Receive *receive = opaque;
+
+    receive->taken = xen_nic_pg_rx_receive(receive->queue, &receive->vnet,
+                                           &receive->bytes);
+}
+
+/*
+ * With a tap port, what comes here came while that didn't have the file, or
+ * from a netfilter; such a frame isn't kept, as nobody would flush it.
+ */
 static ssize_t netdev_receive(NetClientState *nc, const struct iovec *iov,
                               int nr_iov)
 {
     XenNicPgNic *nic = qemu_get_nic_opaque(nc);
     XenNicPgPort *port = xen_nic_pg_nic_port(nic);
-    struct virtio_net_hdr vnet = { 0 };
     size_t size = iov_size(iov, nr_iov);
-    size_t vnet_len = port->offloads ? sizeof(vnet) : 0;
-    XenNicPgBytes bytes = {
-        .iov = iov,
-        .nr_iov = nr_iov,
-        .offset = vnet_len,
-        .size = size - vnet_len,
+    size_t vnet_len = port->offloads ? sizeof(struct virtio_net_hdr) : 0;
+    Receive receive = {
+        .queue = port->queue,
+        .bytes = {
+            .iov = iov,
+            .nr_iov = nr_iov,
+            .offset = vnet_len,
+            .size = size - vnet_len,
+        },
     };
 
     if (size < vnet_len) {
         return -1;
     }
-    iov_to_buf(iov, nr_iov, 0, &vnet, vnet_len);
-    return xen_nic_pg_rx_receive(port->queue, &vnet, &bytes) ? size : 0;
+    iov_to_buf(iov, nr_iov, 0, &receive.vnet, vnet_len);
+    xen_nic_pg_queue_call(port->queue, receive_here, &receive);
+    return receive.taken || nic->tap_port ? size : 0;
 }
 
 static void netdev_wake(XenNicPgPort *opaque)
@@ -143,8 +165,7 @@ void xen_nic_pg_set_netdev_offloads(NetClientState *netdev,
                      guest->gso6, 0, 0, 0, 0);
 }
 
-static void netdev_set_offloads(XenNicPgPort *opaque,
-                                const XenNicPgOffloads *guest)
+static void set_offloads(XenNicPgPort *opaque, const XenNicPgOffloads *guest)
 {
     XenNicPgNetdevPort *port = container_of(opaque, XenNicPgNetdevPort, port);
 
@@ -153,11 +174,17 @@ static void netdev_set_offloads(XenNicPgPort *opaque,
     }
 }
 
+static void netdev_stop(XenNicPgPort *port)
+{
+    set_offloads(port, NULL);
+}
+
 static const XenNicPgPortOps netdev_port_ops = {
     .name = "netdev",
+    .start = set_offloads,
+    .stop = netdev_stop,
     .send = netdev_send,
     .wake = netdev_wake,
-    .set_offloads = netdev_set_offloads,
 };
 
 /*

@@ -4,7 +4,8 @@
  *
  * A port is what a queue sees of the host's side of the network.  The netdev
  * port (xen_nic_pg_netdev.c) reaches any QEMU -netdev, from the main loop; the
- * tap port (xen_nic_pg_tap.c) moves bursts through a tap's own file.
+ * tap port (xen_nic_pg_tap.c) moves bursts through a tap's own file, from any
+ * one thread.
  *
  * Towards the host the queue calls the port: send() takes as many frames of a
  * burst as there's room for, and if it can't take all, the port calls
@@ -69,35 +70,42 @@ typedef struct XenNicPgOffloads {
 /**
  * XenNicPgPortOps: what each kind of port does
  * @name: what kind it is, for the counters
- * @start: the queue starts; frames are wanted from @wake on; or NULL
- * @stop: the queue has stopped: no frames are taken any more; or NULL
+ * @start: the queue is about to start, for a guest that takes @guest
+ * @stop: the queue has stopped
+ * @attach: frames are wanted from @wake on; or NULL
+ * @detach: no frames are taken any more; or NULL
  * @send: send @nr packets, in order; the caller's memory isn't used once it
  *        returns.  Returns how many were taken: sent or, with drop set,
  *        dropped.  If fewer than @nr, the rest is to be sent again after
  *        xen_nic_pg_tx_wake().
  * @wake: the queue has room for the frame that it left with the port
- * @set_offloads: what the guest takes from now on; NULL: nothing
+ *
+ * The main loop calls @start and @stop; all others are called where the queue
+ * runs, between those two.
  */
 typedef struct XenNicPgPortOps {
     const char *name;
-    void (*start)(XenNicPgPort *port);
+    void (*start)(XenNicPgPort *port, const XenNicPgOffloads *guest);
     void (*stop)(XenNicPgPort *port);
+    void (*attach)(XenNicPgPort *port);
+    void (*detach)(XenNicPgPort *port);
     unsigned int (*send)(XenNicPgPort *port, XenNicPgPacket *packets,
                          unsigned int nr);
     void (*wake)(XenNicPgPort *port);
-    void (*set_offloads)(XenNicPgPort *port, const XenNicPgOffloads *guest);
 } XenNicPgPortOps;
 
 /**
  * XenNicPgPort: the part that all kinds share
  * @ops: what it does
  * @queue: whose port it is
+ * @threads: it may be used from a thread of its own
  * @offloads: it takes blank checksums and frames to be segmented
  * @counters: what was done, by ports that know
  */
 struct XenNicPgPort {
     const XenNicPgPortOps *ops;
     XenNicPgQueue *queue;
+    bool threads;
     bool offloads;
     XenNicPgPortCounters counters;
 };

@@ -9,7 +9,13 @@
  *
  * It lives as long as the vif; between start and stop it is connected to a
  * frontend.  It has its own gnttab and evtchn handles and its own AioContext,
- * and is touched from there alone, so that queues don't share anything.
+ * in whose thread all work is done, so that queues don't share anything.  The
+ * main loop starts, stops and visits it: each has that done in the queue's
+ * context (xen_nic_pg_queue_call()), and waits for it.
+ *
+ * An IOThread polls for a while before it sleeps, as long as its poll-max-ns
+ * allows and polling pays (util/aio-posix.c).  Meanwhile the rings are looked
+ * at rather than the event channel, and the frontend isn't asked to notify.
  *
  * Stopping is done in one order: no more events, let go of what the bursts
  * hold, unmap the persistent pages, unmap the rings, close the handles.  Only
@@ -17,8 +23,10 @@
  */
 
 #include "qemu/osdep.h"
+#include "block/aio-wait.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
+#include "qemu/main-loop.h"
 #include "trace.h"
 #include "xen_nic_pg_queue.h"
 
@@ -29,19 +37,68 @@
  * Events
  */
 
-static void on_event(void *opaque)
+static void run_rings(XenNicPgQueue *queue)
 {
-    XenNicPgQueue *queue = opaque;
-    int port = qemu_xen_evtchn_pending(queue->xeh);
-
-    if (port != queue->local_port) {
-        return;
-    }
-    qemu_xen_evtchn_unmask(queue->xeh, port);
     xen_nic_pg_rx_run(queue);
     if (queue->running) {
         xen_nic_pg_tx_run(queue);
     }
+}
+
+static XenNicPgQueue *to_queue(EventNotifier *events)
+{
+    return container_of(events, XenNicPgQueue, events);
+}
+
+static void on_event(EventNotifier *events)
+{
+    XenNicPgQueue *queue = to_queue(events);
+    int port = qemu_xen_evtchn_pending(queue->xeh);
+
+    if (port == queue->local_port) {
+        qemu_xen_evtchn_unmask(queue->xeh, port);
+        run_rings(queue);
+    }
+}
+
+static bool on_poll(void *opaque)
+{
+    XenNicPgQueue *queue = to_queue(opaque);
+
+    return xen_nic_pg_tx_is_pending(queue) || xen_nic_pg_rx_is_pending(queue);
+}
+
+static void on_poll_ready(EventNotifier *events)
+{
+    run_rings(to_queue(events));
+}
+
+static void on_poll_begin(EventNotifier *events)
+{
+    to_queue(events)->polling = true;
+}
+
+/* on_poll() is called once more after this. */
+static void on_poll_end(EventNotifier *events)
+{
+    XenNicPgQueue *queue = to_queue(events);
+
+    queue->polling = false;
+    xen_nic_pg_tx_ask(queue);
+}
+
+static void listen_for_events(XenNicPgQueue *queue)
+{
+    queue->polling = false;
+    aio_set_event_notifier(queue->ctx, &queue->events, on_event, on_poll,
+                           on_poll_ready);
+    aio_set_event_notifier_poll(queue->ctx, &queue->events, on_poll_begin,
+                                on_poll_end);
+}
+
+static void ignore_events(XenNicPgQueue *queue)
+{
+    aio_set_event_notifier(queue->ctx, &queue->events, NULL, NULL, NULL);
 }
 
 static void on_tx_bh(void *opaque)
@@ -62,12 +119,6 @@ static void on_rx_bh(void *opaque)
     }
 }
 
-static void set_event_handler(XenNicPgQueue *queue, IOHandler *handler)
-{
-    aio_set_fd_handler(queue->ctx, qemu_xen_evtchn_fd(queue->xeh), handler,
-                       NULL, NULL, NULL, queue);
-}
-
 void xen_nic_pg_queue_notify(XenNicPgQueue *queue, bool wanted,
                              XenNicPgCounters *counters)
 {
@@ -85,9 +136,10 @@ void xen_nic_pg_queue_report_fault(XenNicPgQueue *queue, const char *reason)
         return;
     }
     queue->running = false;
-    set_event_handler(queue, NULL);
+    queue->fault = reason;
+    ignore_events(queue);
     trace_xen_nic_pg_queue_fault(queue, reason);
-    queue->fault(queue->opaque, reason);
+    qemu_bh_schedule(queue->fault_bh);
 }
 
 /*
@@ -158,7 +210,8 @@ static bool bind_event_channel(XenNicPgQueue *queue, Error **errp)
         error_setg_errno(errp, errno, "cannot open the event channel device");
         return false;
     }
-    qemu_set_cloexec(qemu_xen_evtchn_fd(queue->xeh));
+    event_notifier_init_fd(&queue->events, qemu_xen_evtchn_fd(queue->xeh));
+    qemu_set_cloexec(event_notifier_get_fd(&queue->events));
 
     queue->local_port = qemu_xen_evtchn_bind_interdomain(
         queue->xeh, config->domid, config->event_channel);
@@ -176,7 +229,7 @@ static void unbind_event_channel(XenNicPgQueue *queue)
         return;
     }
     if (queue->local_port >= 0) {
-        set_event_handler(queue, NULL);
+        ignore_events(queue);
         qemu_xen_evtchn_unbind(queue->xeh, queue->local_port);
     }
     queue->local_port = -1;
@@ -193,30 +246,52 @@ static void release(XenNicPgQueue *queue)
     unmap_rings(queue);
 }
 
-bool xen_nic_pg_queue_start(XenNicPgQueue *queue,
-                            const XenNicPgQueueConfig *config, Error **errp)
-{
-    g_assert(!queue->started);
-    queue->config = *config;
+typedef struct QueueStart {
+    XenNicPgQueue *queue;
+    Error **errp;
+    bool ok;
+} QueueStart;
 
-    if (!map_rings(queue, errp) || !bind_event_channel(queue, errp) ||
-        !xen_nic_pg_tx_start(queue, errp) ||
-        !xen_nic_pg_rx_start(queue, errp)) {
+static void start_here(void *opaque)
+{
+    QueueStart *start = opaque;
+    XenNicPgQueue *queue = start->queue;
+
+    if (!map_rings(queue, start->errp) ||
+        !bind_event_channel(queue, start->errp) ||
+        !xen_nic_pg_tx_start(queue, start->errp) ||
+        !xen_nic_pg_rx_start(queue, start->errp)) {
         release(queue);
-        return false;
+        return;
     }
-    if (queue->port->ops->start) {
-        queue->port->ops->start(queue->port);
-    }
-    queue->port->ops->set_offloads(queue->port, &queue->config.offloads);
-    queue->started = true;
+    queue->fault = NULL;
     queue->running = true;
-    set_event_handler(queue, on_event);
-    trace_xen_nic_pg_queue_start(queue, config->domid, config->max_grants);
+    if (queue->port->ops->attach) {
+        queue->port->ops->attach(queue->port);
+    }
+    listen_for_events(queue);
+    start->ok = true;
 
     /* What came before we listened, and frames left with the port. */
     qemu_bh_schedule(queue->tx.bh);
     queue->port->ops->wake(queue->port);
+}
+
+bool xen_nic_pg_queue_start(XenNicPgQueue *queue,
+                            const XenNicPgQueueConfig *config, Error **errp)
+{
+    QueueStart start = { .queue = queue, .errp = errp };
+
+    g_assert(!queue->started);
+    queue->config = *config;
+    queue->port->ops->start(queue->port, &queue->config.offloads);
+    xen_nic_pg_queue_call(queue, start_here, &start);
+    if (!start.ok) {
+        queue->port->ops->stop(queue->port);
+        return false;
+    }
+    queue->started = true;
+    trace_xen_nic_pg_queue_start(queue, config->domid, config->max_grants);
     return true;
 }
 
@@ -247,21 +322,29 @@ static void add_grant_counters(XenNicPgGrantCounters *sum,
     }
 }
 
-void xen_nic_pg_queue_stop(XenNicPgQueue *queue)
+static void stop_here(void *opaque)
 {
-    if (!queue->started) {
-        return;
-    }
-    queue->started = false;
+    XenNicPgQueue *queue = opaque;
+
     queue->running = false;
-    if (queue->port->ops->stop) {
-        queue->port->ops->stop(queue->port);
+    if (queue->port->ops->detach) {
+        queue->port->ops->detach(queue->port);
     }
-    queue->port->ops->set_offloads(queue->port, NULL);
     add_grant_counters(&queue->tx.past_grants, queue->tx.cache, queue->tx.io);
     add_grant_counters(&queue->rx.past_grants, queue->rx.cache, queue->rx.io);
     release(queue);
+}
+
+const char *xen_nic_pg_queue_stop(XenNicPgQueue *queue)
+{
+    if (!queue->started) {
+        return NULL;
+    }
+    xen_nic_pg_queue_call(queue, stop_here, queue);
+    queue->port->ops->stop(queue->port);
+    queue->started = false;
     trace_xen_nic_pg_queue_stop(queue);
+    return queue->fault;
 }
 
 /*
@@ -281,40 +364,70 @@ static XenNicPgGrantCounters grant_counters(const XenNicPgQueue *queue,
     return now;
 }
 
-bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp)
+typedef struct QueueVisit {
+    XenNicPgQueue *queue;
+    Visitor *v;
+    Error **errp;
+    bool ok;
+} QueueVisit;
+
+static void visit_here(void *opaque)
 {
+    QueueVisit *visit = opaque;
+    XenNicPgQueue *queue = visit->queue;
     const XenNicPgTx *tx = &queue->tx;
     const XenNicPgRx *rx = &queue->rx;
     XenNicPgGrantCounters tx_grants, rx_grants;
-    bool ok;
+    Visitor *v = visit->v;
+
+    tx_grants = grant_counters(queue, &tx->past_grants, tx->cache, tx->io);
+    rx_grants = grant_counters(queue, &rx->past_grants, rx->cache, rx->io);
+    visit->ok = xen_nic_pg_counters_visit(v, "tx", &tx->counters, &tx_grants,
+                                          visit->errp) &&
+                xen_nic_pg_counters_visit(v, "rx", &rx->counters, &rx_grants,
+                                          visit->errp) &&
+                xen_nic_pg_port_counters_visit(v, queue->port->ops->name,
+                                               &queue->port->counters,
+                                               visit->errp);
+}
+
+bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp)
+{
+    QueueVisit visit = { .queue = queue, .v = v, .errp = errp };
 
     if (!visit_start_struct(v, NULL, NULL, 0, errp)) {
         return false;
     }
-    tx_grants = grant_counters(queue, &tx->past_grants, tx->cache, tx->io);
-    rx_grants = grant_counters(queue, &rx->past_grants, rx->cache, rx->io);
-    ok = xen_nic_pg_counters_visit(v, "tx", &tx->counters, &tx_grants, errp) &&
-         xen_nic_pg_counters_visit(v, "rx", &rx->counters, &rx_grants, errp) &&
-         xen_nic_pg_port_counters_visit(v, queue->port->ops->name,
-                                        &queue->port->counters, errp);
+    xen_nic_pg_queue_call(queue, visit_here, &visit);
     visit_end_struct(v, NULL);
-    return ok;
+    return visit.ok;
 }
 
 /*
  * Life
  */
 
+void xen_nic_pg_queue_call(XenNicPgQueue *queue, QEMUBHFunc *fn, void *opaque)
+{
+    if (queue->ctx == qemu_get_current_aio_context()) {
+        fn(opaque);
+    } else {
+        aio_wait_bh_oneshot(queue->ctx, fn, opaque);
+    }
+}
+
 XenNicPgQueue *xen_nic_pg_queue_new(XenNicPgPort *port, AioContext *ctx,
-                                    MemReentrancyGuard *guard,
-                                    XenNicPgQueueFault *fault, void *opaque)
+                                    MemReentrancyGuard *guard, QEMUBH *fault)
 {
     XenNicPgQueue *queue = g_new0(XenNicPgQueue, 1);
 
+    /* The guard is the main loop's. */
+    if (ctx != qemu_get_aio_context()) {
+        guard = NULL;
+    }
     queue->port = port;
     queue->ctx = ctx;
-    queue->fault = fault;
-    queue->opaque = opaque;
+    queue->fault_bh = fault;
     queue->local_port = -1;
     queue->tx.bh = aio_bh_new_guarded(ctx, on_tx_bh, queue, guard);
     queue->rx.bh = aio_bh_new_guarded(ctx, on_rx_bh, queue, guard);

@@ -46,29 +46,20 @@ typedef struct XenNicPgQueueConfig {
 } XenNicPgQueueConfig;
 
 /**
- * XenNicPgQueueFault: the frontend broke the rules of the ring
- * @opaque: as given to xen_nic_pg_queue_new()
- * @reason: what it did
- *
- * Called once, from within the queue, which has stopped working; the device
- * calls xen_nic_pg_queue_stop() later, not from here.
- */
-typedef void XenNicPgQueueFault(void *opaque, const char *reason);
-
-/**
  * xen_nic_pg_queue_new:
  * @port: where frames go to and come from; stays the caller's, outlives the
  *        queue and belongs to no other
- * @ctx: where the queue runs; start, stop and free are called from there
+ * @ctx: where the queue runs: the main loop's, or, if @port allows, another
  * @guard: the device's reentrancy guard
- * @fault: called if the frontend breaks the rules of the ring
- * @opaque: for @fault
+ * @fault: scheduled once if the frontend breaks the rules of a ring, when the
+ *         queue has stopped working; stays the caller's, who then calls
+ *         xen_nic_pg_queue_stop()
  *
- * Returns: a queue that isn't started.
+ * Returns: a queue that isn't started.  Wherever it runs, it is handled from
+ * the main loop.
  */
 XenNicPgQueue *xen_nic_pg_queue_new(XenNicPgPort *port, AioContext *ctx,
-                                    MemReentrancyGuard *guard,
-                                    XenNicPgQueueFault *fault, void *opaque);
+                                    MemReentrancyGuard *guard, QEMUBH *fault);
 
 /**
  * xen_nic_pg_queue_free:
@@ -91,10 +82,12 @@ bool xen_nic_pg_queue_start(XenNicPgQueue *queue,
  * xen_nic_pg_queue_stop: stop serving the rings and let go of the guest
  * @queue: the queue; nothing happens if it isn't started
  *
- * When it returns, nothing of the guest is mapped and no event channel is
- * bound.
+ * When it returns, nothing of the guest is mapped, no event channel is bound,
+ * and nothing of the queue runs anywhere.
+ *
+ * Returns: how the frontend broke the rules of a ring, or NULL.
  */
-void xen_nic_pg_queue_stop(XenNicPgQueue *queue);
+const char *xen_nic_pg_queue_stop(XenNicPgQueue *queue);
 
 /**
  * xen_nic_pg_queue_visit: put the counters out
@@ -130,6 +123,7 @@ bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp);
  * @iov: the packets' iovecs: each has one for the port, one for headers, and
  *       one per slot
  * @headers: private copies of headers that are looked at
+ * @nr_seen: requests, the last on the ring, that don't make up a frame yet
  * @nr_frames: frames in the burst
  * @next_frame: the first of them that hasn't been answered
  * @next_request: its first request
@@ -150,6 +144,7 @@ typedef struct XenNicPgTx {
     XenNicPgPacket packets[XEN_NIC_PG_BURST];
     struct iovec iov[3 * XEN_NIC_PG_BURST];
     uint8_t headers[XEN_NIC_PG_BURST][XEN_NIC_PG_HEADERS_MAX];
+    unsigned int nr_seen;
     unsigned int nr_frames;
     unsigned int next_frame;
     unsigned int next_request;
@@ -211,13 +206,17 @@ typedef struct XenNicPgRx {
  * XenNicPgQueue: both halves and what they share
  * @config: what the frontend says
  * @port: where frames go to and come from
- * @ctx: where it runs; nothing here is touched from elsewhere
- * @fault: whom to tell of a rogue frontend
- * @opaque: for @fault
- * @started: rings are mapped and the event channel is bound
- * @running: started, and the frontend hasn't broken the rules
+ * @ctx: where it runs; while it is started, nothing below is touched from
+ *       elsewhere
+ * @started: between start and stop; the main loop's
+ * @fault_bh: schedule it if the frontend is rogue
+ * @fault: how it broke the rules, or NULL
+ * @running: rings are served: started, and no fault
+ * @polling: the rings are looked at all the time, so the frontend needn't
+ *           notify
  * @xgt: maps and copies; the queue's own
  * @xeh: the event channel's handle; the queue's own
+ * @events: the same, for the AioContext
  * @local_port: our end of the event channel
  * @tx_sring: the mapped transmit ring
  * @rx_sring: the mapped receive ring
@@ -226,12 +225,14 @@ struct XenNicPgQueue {
     XenNicPgQueueConfig config;
     XenNicPgPort *port;
     AioContext *ctx;
-    XenNicPgQueueFault *fault;
-    void *opaque;
     bool started;
+    QEMUBH *fault_bh;
+    const char *fault;
     bool running;
+    bool polling;
     xengnttab_handle *xgt;
     xenevtchn_handle *xeh;
+    EventNotifier events;
     int local_port;
     netif_tx_sring_t *tx_sring;
     netif_rx_sring_t *rx_sring;
@@ -240,9 +241,19 @@ struct XenNicPgQueue {
 };
 
 /**
+ * xen_nic_pg_queue_call: have something done where the queue runs
+ * @queue: the queue
+ * @fn: what
+ * @opaque: for @fn
+ *
+ * The main loop calls this, and waits until @fn has returned.
+ */
+void xen_nic_pg_queue_call(XenNicPgQueue *queue, QEMUBHFunc *fn, void *opaque);
+
+/**
  * xen_nic_pg_queue_report_fault: stop working since the frontend is rogue
  * @queue: the queue
- * @reason: what the frontend did
+ * @reason: what the frontend did; a constant
  */
 void xen_nic_pg_queue_report_fault(XenNicPgQueue *queue, const char *reason);
 
@@ -282,6 +293,23 @@ void xen_nic_pg_rx_stop(XenNicPgQueue *queue);
 void xen_nic_pg_tx_run(XenNicPgQueue *queue);
 
 /**
+ * xen_nic_pg_tx_is_pending: is there something to forward?
+ * @queue: the queue
+ *
+ * Returns: true if xen_nic_pg_tx_run() would find requests that it hasn't seen.
+ */
+bool xen_nic_pg_tx_is_pending(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_tx_ask: ask the frontend to notify of the next request
+ * @queue: the queue
+ *
+ * There may be some already of which it didn't: see
+ * xen_nic_pg_tx_is_pending().
+ */
+void xen_nic_pg_tx_ask(XenNicPgQueue *queue);
+
+/**
  * xen_nic_pg_tx_wake: the port has room again
  * @queue: the queue
  */
@@ -311,6 +339,14 @@ bool xen_nic_pg_rx_receive(XenNicPgQueue *queue,
  * port is woken when there is a slot.
  */
 unsigned int xen_nic_pg_rx_room(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_rx_is_pending: are there slots for the frame that waits?
+ * @queue: the queue
+ *
+ * Returns: true if xen_nic_pg_rx_run() would wake the port.
+ */
+bool xen_nic_pg_rx_is_pending(XenNicPgQueue *queue);
 
 /**
  * xen_nic_pg_rx_run: see whether the guest has posted the slots that a frame

@@ -473,6 +473,14 @@ unsigned int xen_nic_pg_rx_room(XenNicPgQueue *queue)
     return 0;
 }
 
+bool xen_nic_pg_rx_is_pending(XenNicPgQueue *queue)
+{
+    const XenNicPgRx *rx = &queue->rx;
+    RING_IDX prod = qatomic_read(&rx->ring.sring->req_prod);
+
+    return rx->wanted && prod - rx->ring.req_cons >= rx->wanted;
+}
+
 void xen_nic_pg_rx_run(XenNicPgQueue *queue)
 {
     XenNicPgRx *rx = &queue->rx;

@@ -19,8 +19,11 @@
  * A tap with a send buffer that can fill (-netdev tap,sndbuf=) takes one packet
  * a call: in a burst, one that doesn't fit could be overtaken by others.
  *
- * While the link is down the file isn't touched, and a netdev that is deleted
- * counts as down.
+ * While the link is down the net layer has the file, and a netdev that is
+ * deleted counts as down.
+ *
+ * The main loop takes the file and gives it back; in between, the queue's
+ * thread alone uses it.
  */
 
 #include "qemu/osdep.h"
@@ -48,10 +51,11 @@
  * @port: what the queue sees
  * @nc: the NIC, whose peer is the tap
  * @io_uring: use it, if it's there
- * @queue_started: between start and stop
- * @attached: the file is ours; started, and the link is up
- * @fd: the tap's file, while it is attached
- * @io: does bursts on it, while it is attached
+ * @started: between start and stop; the main loop's
+ * @taken: the file is ours: started, and the link is up; changed by the main
+ *         loop, while the queue's thread doesn't look
+ * @fd: the tap's file, while it is taken
+ * @io: does bursts on it, while the queue's thread has it; else NULL
  * @write_singly: the tap may refuse a packet and take the next
  * @reading: listens for frames from the tap
  * @writing: listens for room in the tap
@@ -65,8 +69,8 @@ struct XenNicPgTapPort {
     XenNicPgPort port;
     NetClientState *nc;
     bool io_uring;
-    bool queue_started;
-    bool attached;
+    bool started;
+    bool taken;
     int fd;
     XenNicPgFdIO *io;
     bool write_singly;
@@ -160,7 +164,7 @@ static unsigned int tap_send(XenNicPgPort *port, XenNicPgPacket *packets,
     unsigned int most = tap->write_singly ? 1 : XEN_NIC_PG_FDIO_BURST;
     unsigned int done = 0, burst, taken;
 
-    if (!tap->attached) {
+    if (!tap->io) {
         for (unsigned int i = 0; i < nr; i++) {
             packets[i].drop = XEN_NIC_PG_DROP_LINK_DOWN;
         }
@@ -261,7 +265,7 @@ static void tap_wake(XenNicPgPort *port)
 {
     XenNicPgTapPort *tap = to_tap(port);
 
-    if (tap->attached && deliver_burst(tap)) {
+    if (tap->io && deliver_burst(tap)) {
         listen_for(tap, true, tap->writing);
     }
 }
@@ -284,53 +288,57 @@ static bool link_is_up(const XenNicPgTapPort *tap)
     return !tap->nc->link_down && peer && !peer->link_down;
 }
 
-static void attach(XenNicPgTapPort *tap)
+static void tap_attach(XenNicPgPort *port)
 {
-    tap->nc->peer->info->poll(tap->nc->peer, false);
-    tap->fd = tap_get_fd(tap->nc->peer);
+    XenNicPgTapPort *tap = to_tap(port);
+
+    if (!tap->taken) {
+        return;
+    }
     tap->io = xen_nic_pg_fdio_new(tap->fd, tap->io_uring);
     tap->write_singly = xen_nic_pg_fdio_is_batched(tap->io) &&
                         can_refuse(tap->fd);
-    tap->attached = true;
     trace_xen_nic_pg_tap_attach(tap->fd, xen_nic_pg_fdio_is_batched(tap->io),
                                 tap->write_singly);
 }
 
-static void detach(XenNicPgTapPort *tap)
-{
-    listen_for(tap, false, false);
-    tap->attached = false;
-    g_clear_pointer(&tap->io, xen_nic_pg_fdio_free);
-    tap->nc->peer->info->poll(tap->nc->peer, true);
-    trace_xen_nic_pg_tap_detach(tap->fd);
-}
-
-void xen_nic_pg_tap_port_update_link(XenNicPgTapPort *tap)
-{
-    bool up = link_is_up(tap);
-
-    if (!tap->queue_started || tap->attached == up) {
-        return;
-    }
-    if (up) {
-        attach(tap);
-        tap_wake(&tap->port);
-    } else {
-        detach(tap);
-        xen_nic_pg_tx_wake(tap->port.queue);
-    }
-}
-
-static void tap_start(XenNicPgPort *port)
+static void tap_detach(XenNicPgPort *port)
 {
     XenNicPgTapPort *tap = to_tap(port);
 
-    tap->queue_started = true;
+    deliver_burst(tap);     /* which drops it, if the queue has stopped */
+    if (!tap->io) {
+        return;
+    }
+    listen_for(tap, false, false);
+    g_clear_pointer(&tap->io, xen_nic_pg_fdio_free);
+    trace_xen_nic_pg_tap_detach(tap->fd);
+}
+
+static void take_file(XenNicPgTapPort *tap)
+{
+    tap->nc->peer->info->poll(tap->nc->peer, false);
+    tap->fd = tap_get_fd(tap->nc->peer);
+    tap->taken = true;
+}
+
+static void give_file_back(XenNicPgTapPort *tap)
+{
+    tap->taken = false;
+    tap->nc->peer->info->poll(tap->nc->peer, true);
+}
+
+static void tap_start(XenNicPgPort *port, const XenNicPgOffloads *guest)
+{
+    XenNicPgTapPort *tap = to_tap(port);
+
+    tap->started = true;
     tap->next_burst = 1;
     tap->nr_frames = 0;
     tap->next_frame = 0;
+    xen_nic_pg_set_netdev_offloads(tap->nc->peer, guest);
     if (link_is_up(tap)) {
-        attach(tap);
+        take_file(tap);
     }
 }
 
@@ -338,27 +346,57 @@ static void tap_stop(XenNicPgPort *port)
 {
     XenNicPgTapPort *tap = to_tap(port);
 
-    deliver_burst(tap);     /* which drops it, since the queue has stopped */
-    tap->queue_started = false;
-    if (tap->attached) {
-        detach(tap);
+    tap->started = false;
+    if (tap->taken) {
+        give_file_back(tap);
     }
+    xen_nic_pg_set_netdev_offloads(tap->nc->peer, NULL);
 }
 
-static void tap_set_offloads(XenNicPgPort *port, const XenNicPgOffloads *guest)
-{
-    XenNicPgTapPort *tap = to_tap(port);
+/*
+ * Link
+ */
 
-    xen_nic_pg_set_netdev_offloads(tap->nc->peer, guest);
+static void link_up_here(void *opaque)
+{
+    XenNicPgTapPort *tap = opaque;
+
+    tap_attach(&tap->port);
+    tap_wake(&tap->port);
+}
+
+static void link_down_here(void *opaque)
+{
+    XenNicPgTapPort *tap = opaque;
+
+    tap_detach(&tap->port);
+    xen_nic_pg_tx_wake(tap->port.queue);
+}
+
+void xen_nic_pg_tap_port_update_link(XenNicPgTapPort *tap)
+{
+    bool up = link_is_up(tap);
+
+    if (!tap->started || tap->taken == up) {
+        return;
+    }
+    if (up) {
+        take_file(tap);
+        xen_nic_pg_queue_call(tap->port.queue, link_up_here, tap);
+    } else {
+        xen_nic_pg_queue_call(tap->port.queue, link_down_here, tap);
+        give_file_back(tap);
+    }
 }
 
 static const XenNicPgPortOps tap_port_ops = {
     .name = "tap",
     .start = tap_start,
     .stop = tap_stop,
+    .attach = tap_attach,
+    .detach = tap_detach,
     .send = tap_send,
     .wake = tap_wake,
-    .set_offloads = tap_set_offloads,
 };
 
 /*
@@ -377,6 +415,7 @@ XenNicPgTapPort *xen_nic_pg_tap_port_new(NetClientState *nc, bool io_uring)
     XenNicPgTapPort *tap = g_new0(XenNicPgTapPort, 1);
 
     tap->port.ops = &tap_port_ops;
+    tap->port.threads = true;
     tap->port.offloads = true;
     tap->nc = nc;
     tap->io_uring = io_uring;
@@ -389,7 +428,7 @@ void xen_nic_pg_tap_port_free(XenNicPgTapPort *tap)
     if (!tap) {
         return;
     }
-    g_assert(!tap->queue_started);
+    g_assert(!tap->started);
     g_free(tap->buffers);
     g_free(tap);
 }

@@ -65,17 +65,39 @@ static unsigned int copy_requests(XenNicPgQueue *queue)
     return nr;
 }
 
-/*
- * Ask for a notification of the next request.  Returns true if more than
- * @seen requests have come before the frontend could know.
- */
-static bool wait_for_requests(XenNicPgTx *tx, unsigned int seen)
+/* The next request that we haven't looked at. */
+static RING_IDX next_request(const XenNicPgTx *tx)
 {
-    RING_IDX next = tx->ring.req_cons + seen;
+    return tx->ring.req_cons + tx->nr_seen;
+}
 
-    qatomic_set(&tx->ring.sring->req_event, next + 1);
+void xen_nic_pg_tx_ask(XenNicPgQueue *queue)
+{
+    XenNicPgTx *tx = &queue->tx;
+
+    qatomic_set(&tx->ring.sring->req_event, next_request(tx) + 1);
     xen_mb(); /* the frontend sees the event index before we look again */
-    return qatomic_read(&tx->ring.sring->req_prod) != next;
+}
+
+bool xen_nic_pg_tx_is_pending(XenNicPgQueue *queue)
+{
+    const XenNicPgTx *tx = &queue->tx;
+
+    return tx->next_frame == tx->nr_frames &&
+           qatomic_read(&tx->ring.sring->req_prod) != next_request(tx);
+}
+
+/*
+ * Nothing but @seen requests is on the ring: be told of the next.  Returns true
+ * if more have come before the frontend could know.
+ */
+static bool wait_for_requests(XenNicPgQueue *queue, unsigned int seen)
+{
+    queue->tx.nr_seen = seen;
+    if (!queue->polling) {
+        xen_nic_pg_tx_ask(queue);
+    }
+    return xen_nic_pg_tx_is_pending(queue);
 }
 
 static void put_response(XenNicPgTx *tx, uint16_t id, int16_t status)
@@ -292,9 +314,10 @@ static bool take_burst(XenNicPgQueue *queue)
             xen_nic_pg_queue_report_fault(queue, "transmit ring: a frame of "
                                           "more slots than any may have");
         }
-        return queue->running && wait_for_requests(tx, nr);
+        return queue->running && wait_for_requests(queue, nr);
     }
     tx->ring.req_cons += consumed;
+    tx->nr_seen = 0;
     tx->counters.slots += consumed;
     read_burst(tx, segments);
     prepare_burst(tx, segments);
@@ -487,6 +510,7 @@ bool xen_nic_pg_tx_start(XenNicPgQueue *queue, Error **errp)
     }
     tx->io = xen_grant_io_new(queue->xgt, config->domid, false, tx->cache,
                               XEN_NIC_PG_BURST);
+    tx->nr_seen = 0;
     tx->nr_frames = 0;
     tx->next_frame = 0;
     tx->segment_len = 0;
