@@ -56,8 +56,9 @@ bool xen_nic_pg_fdio_is_batched(const XenNicPgFdIO *io);
  * @ops: the packets; their results are set
  * @nr: how many, at most XEN_NIC_PG_FDIO_BURST
  *
- * Packets are done in order.  Once one would block, the rest may be left
- * undone, with -EAGAIN, too.  Nothing is under way when this returns.
+ * Packets are done in order.  One that would block is left undone, with
+ * -EAGAIN, and so may be those behind it, or not: by then it may no longer
+ * block.  Nothing is under way when this returns.
  *
  * Returns: system calls that it took.
  */

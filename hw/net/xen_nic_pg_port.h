@@ -11,7 +11,9 @@
  * burst as there's room for, and if it can't take all, the port calls
  * xen_nic_pg_tx_wake() when it can again.  Towards the guest the port calls
  * xen_nic_pg_rx_receive(), which takes a frame or leaves it with the port,
- * and in that case wake() tells the port to try again.
+ * and in that case wake() tells the port to try again.  A port that reads
+ * frames itself is first lent the pages that they will end up in
+ * (xen_nic_pg_rx_lend()).
  */
 
 #ifndef HW_NET_XEN_NIC_PG_PORT_H
@@ -44,13 +46,17 @@ typedef struct XenNicPgPacket {
  * @iov: memory that holds it
  * @nr_iov: how many iovecs
  * @offset: where in that memory the frame begins
- * @size: its length in bytes; it goes to the memory's end
+ * @size: its length in bytes
+ * @buffer: private memory for the frame, on a page boundary, that stays as it
+ *          is until the burst is published, or NULL; in @iov some of its pages
+ *          may be replaced by lent ones
  */
 typedef struct XenNicPgBytes {
     const struct iovec *iov;
     unsigned int nr_iov;
     size_t offset;
     size_t size;
+    uint8_t *buffer;
 } XenNicPgBytes;
 
 /**

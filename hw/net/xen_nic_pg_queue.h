@@ -179,6 +179,11 @@ typedef struct XenNicPgRxFrame {
  * @frames: the frames that they make up
  * @nr_responses: how many responses
  * @nr_frames: how many frames
+ * @requests: the requests of slots whose pages are lent to the port, which
+ *            aren't consumed yet
+ * @lent: their pages, NULL if not mapped
+ * @nr_lent: how many slots were lent
+ * @next_lent: the first of them that isn't consumed
  * @wanted: slots that a frame waits for, 0 if none does
  * @large: a frame that software works on, NULL until needed
  * @segment: one segment of it
@@ -195,6 +200,10 @@ typedef struct XenNicPgRx {
     XenNicPgRxFrame frames[XEN_NIC_PG_BURST];
     unsigned int nr_responses;
     unsigned int nr_frames;
+    netif_rx_request_t requests[XEN_NIC_PG_BURST];
+    XenGrantSegment *lent[XEN_NIC_PG_BURST];
+    unsigned int nr_lent;
+    unsigned int next_lent;
     unsigned int wanted;
     uint8_t *large;
     uint8_t *segment;
@@ -321,7 +330,7 @@ void xen_nic_pg_tx_wake(XenNicPgQueue *queue);
  * @vnet: what the sender left to do to it; all 0 if nothing
  * @bytes: its bytes
  *
- * The memory isn't used once this returns.
+ * But for its buffer the memory isn't used once this returns.
  *
  * Returns: true if the frame was taken, be it to be dropped; false if the
  * port is to keep it until it's woken.
@@ -331,14 +340,31 @@ bool xen_nic_pg_rx_receive(XenNicPgQueue *queue,
                            const XenNicPgBytes *bytes);
 
 /**
- * xen_nic_pg_rx_room: for how many frames there are slots
+ * xen_nic_pg_rx_lend: the pages that frames will end up in
+ * @queue: the queue
+ * @pages: set to where the pages of the next slots are mapped, in ring order;
+ *         NULL for a page that isn't
+ * @nr: how many slots are wanted, at most XEN_NIC_PG_BURST; set to how many
+ *      there are
+ *
+ * A frame that is read into the pages of its slots needn't be copied any more.
+ * A frame has one slot per page, and, if it is to be segmented, one more after
+ * the first.  A page is lent until the slot is taken by whatever frame is
+ * received next, so what is in the pages of slots that don't turn out to be its
+ * own has to be saved before.  xen_nic_pg_rx_publish() takes back what is left.
+ *
+ * Returns: false if the guest hasn't posted slots; the port is woken when it
+ * has.  True with no slot at all if frames would be dropped.
+ */
+bool xen_nic_pg_rx_lend(XenNicPgQueue *queue, void **pages, unsigned int *nr);
+
+/**
+ * xen_nic_pg_rx_publish: give the guest what was received
  * @queue: the queue
  *
- * Returns: as many frames of any length as can be received for sure; at least
- * 1 if there is any slot, or if frames that find none are dropped.  If 0, the
- * port is woken when there is a slot.
+ * Without this, a bottom half does it, unless pages are lent.
  */
-unsigned int xen_nic_pg_rx_room(XenNicPgQueue *queue);
+void xen_nic_pg_rx_publish(XenNicPgQueue *queue);
 
 /**
  * xen_nic_pg_rx_is_pending: are there slots for the frame that waits?

@@ -14,10 +14,14 @@
  *                      if it is mapped, else into memory that will be copied
  *                      to it (hw/xen/xen-grant-io.c)
  *
- * Frames that come one after the other make a burst.  publish_burst() ends
- * it, from a bottom half or when it is full: one hypercall copies all that
- * isn't mapped, the responses are written in ring order, and the guest is
- * notified once.
+ * A port that reads frames itself can do so right into the pages of the slots
+ * that they will have, once xen_nic_pg_rx_lend() has said where those are.  If
+ * a frame lies where it belongs already, put_frame has nothing to copy.
+ *
+ * Frames that come one after the other make a burst.
+ * xen_nic_pg_rx_publish() ends it, when the port says so, from a bottom half,
+ * or when it is full: one hypercall copies all that isn't mapped, the responses
+ * are written in ring order, and the guest is notified once.
  *
  * Extra infos overlay responses, and Linux' netfront finds a buffer by the
  * slot of its response (netif.h, "Guest receive"): so each response, or extra
@@ -169,8 +173,6 @@ static bool have_slots(XenNicPgQueue *queue, unsigned int wanted)
     return queue->running && ring_has(queue, wanted);
 }
 
-static void publish_burst(XenNicPgQueue *queue);
-
 /* The port keeps a frame that @wanted slots are needed for. */
 static void hold_back(XenNicPgQueue *queue, unsigned int wanted)
 {
@@ -203,21 +205,70 @@ static bool reserve_slots(XenNicPgQueue *queue, unsigned int wanted,
     return false;
 }
 
-/* Consume a request and add its response to the burst. */
-static netif_rx_response_t *take_slot(XenNicPgRx *rx,
-                                      netif_rx_request_t *request)
+bool xen_nic_pg_rx_lend(XenNicPgQueue *queue, void **pages, unsigned int *nr)
+{
+    XenNicPgRx *rx = &queue->rx;
+
+    xen_nic_pg_rx_publish(queue);
+    if (queue->running && queue->config.rx_notify && !have_slots(queue, 1)) {
+        hold_back(queue, 1);
+        return false;
+    }
+    *nr = queue->running ? MIN(*nr, count_requests(queue)) : 0;
+    for (unsigned int i = 0; i < *nr; i++) {
+        netif_rx_request_t *request = &rx->requests[i];
+
+        RING_COPY_REQUEST(&rx->ring, rx->ring.req_cons + i, request);
+        rx->lent[i] = xen_grant_io_add_mapped(rx->io, request->gref);
+        pages[i] = rx->lent[i] ? rx->lent[i]->data : NULL;
+    }
+    rx->nr_lent = *nr;
+    rx->next_lent = 0;
+    return true;
+}
+
+/*
+ * Consume a request and add its response to the burst.  Returns the slot's page
+ * if it is mapped, else NULL.
+ */
+static XenGrantSegment *take_slot(XenNicPgRx *rx, netif_rx_request_t *request)
 {
     netif_rx_response_t *response = &rx->responses[rx->nr_responses];
+    XenGrantSegment *segment = NULL;
 
-    RING_COPY_REQUEST(&rx->ring, rx->ring.req_cons, request);
+    if (rx->next_lent < rx->nr_lent) {
+        *request = rx->requests[rx->next_lent];
+        segment = rx->lent[rx->next_lent++];
+    } else {
+        RING_COPY_REQUEST(&rx->ring, rx->ring.req_cons, request);
+        segment = xen_grant_io_add_mapped(rx->io, request->gref);
+    }
     rx->ring.req_cons++;
     rx->segments[rx->nr_responses] = NULL;
     rx->nr_responses++;
-    response->id = request->id;
-    response->offset = 0;
-    response->flags = 0;
-    response->status = 0;
-    return response;
+    *response = (netif_rx_response_t) { .id = request->id };
+    return segment;
+}
+
+/* Returns where the bytes from @offset on are. */
+static uint8_t *find_bytes(const XenNicPgBytes *bytes, size_t offset)
+{
+    const struct iovec *iov = bytes->iov;
+
+    offset += bytes->offset;
+    while (offset >= iov->iov_len) {
+        offset -= iov->iov_len;
+        iov++;
+    }
+    return iov->iov_base + offset;
+}
+
+/* Bytes that are in private memory until the burst is published, or NULL. */
+static uint8_t *find_private(const XenNicPgBytes *bytes, size_t offset)
+{
+    uint8_t *data = bytes->buffer ? find_bytes(bytes, offset) : NULL;
+
+    return data && data == bytes->buffer + offset ? data : NULL;
 }
 
 /* Put @len bytes from @offset on into the next slot's page. */
@@ -227,25 +278,33 @@ static netif_rx_response_t *put_data(XenNicPgRx *rx,
 {
     unsigned int index = rx->nr_responses;
     netif_rx_request_t request;
-    netif_rx_response_t *response = take_slot(rx, &request);
-    XenGrantSegment *segment = xen_grant_io_add(rx->io, request.gref, 0, len);
+    XenGrantSegment *segment = take_slot(rx, &request);
+    uint8_t *private = NULL;
 
-    get_bytes(bytes, offset, segment->data, len);
+    if (!segment) {
+        private = find_private(bytes, offset);
+        segment = xen_grant_io_add_copied(rx->io, request.gref, 0, len,
+                                          private);
+    }
+    if (!private && segment->data != find_bytes(bytes, offset)) {
+        get_bytes(bytes, offset, segment->data, len);
+    }
     rx->segments[index] = segment;
-    response->status = len;
-    return response;
+    rx->responses[index].status = len;
+    return &rx->responses[index];
 }
 
 static void put_gso(XenNicPgRx *rx, const RxMarks *marks)
 {
+    netif_rx_response_t *response = &rx->responses[rx->nr_responses];
     netif_rx_request_t request;
-    netif_rx_response_t *response = take_slot(rx, &request);
     netif_extra_info_t extra = {
         .type = XEN_NETIF_EXTRA_TYPE_GSO,
         .u.gso.size = marks->gso_size,
         .u.gso.type = marks->gso_type,
     };
 
+    take_slot(rx, &request);
     memcpy(response, &extra, sizeof(extra));
 }
 
@@ -260,7 +319,7 @@ static void put_frame(XenNicPgQueue *queue, const XenNicPgBytes *bytes,
     size_t done;
 
     if (rx->nr_responses + nr_slots > XEN_NIC_PG_BURST) {
-        publish_burst(queue);
+        xen_nic_pg_rx_publish(queue);
     }
     rx->frames[rx->nr_frames++] = (XenNicPgRxFrame) {
         .nr_slots = nr_slots,
@@ -320,15 +379,12 @@ static void finish_frame(XenNicPgRx *rx, const XenNicPgRxFrame *frame,
     rx->counters.gso_frames += frame->gso;
 }
 
-static void publish_burst(XenNicPgQueue *queue)
+static void publish_responses(XenNicPgQueue *queue)
 {
     XenNicPgRx *rx = &queue->rx;
     unsigned int first = 0;
     bool notify;
 
-    if (!rx->nr_responses) {
-        return;
-    }
     xen_grant_io_submit(rx->io);
     for (unsigned int i = 0; i < rx->nr_frames; i++) {
         finish_frame(rx, &rx->frames[i], first);
@@ -341,15 +397,33 @@ static void publish_burst(XenNicPgQueue *queue)
     }
     RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&rx->ring, notify);
     trace_xen_nic_pg_rx_burst(queue, rx->nr_frames, rx->nr_responses);
-    xen_grant_io_reset(rx->io);
     rx->nr_responses = 0;
     rx->nr_frames = 0;
     xen_nic_pg_queue_notify(queue, notify, &rx->counters);
 }
 
+void xen_nic_pg_rx_publish(XenNicPgQueue *queue)
+{
+    XenNicPgRx *rx = &queue->rx;
+
+    if (rx->nr_responses) {
+        publish_responses(queue);
+    }
+    rx->nr_lent = 0;
+    rx->next_lent = 0;
+    xen_grant_io_reset(rx->io);
+}
+
 /*
  * From the port
  */
+
+static void publish_later(XenNicPgRx *rx)
+{
+    if (!rx->nr_lent) {
+        qemu_bh_schedule(rx->bh);
+    }
+}
 
 /* Take a frame that the guest can have as it is. */
 static bool receive_plain(XenNicPgQueue *queue, const XenNicPgBytes *bytes,
@@ -367,7 +441,7 @@ static bool receive_plain(XenNicPgQueue *queue, const XenNicPgBytes *bytes,
         return taken;
     }
     put_frame(queue, bytes, marks);
-    qemu_bh_schedule(queue->rx.bh);
+    publish_later(&queue->rx);
     return true;
 }
 
@@ -404,7 +478,7 @@ static bool receive_segments(XenNicPgQueue *queue, size_t size,
         put_frame(queue, &segment, &checked);
         rx->counters.software_segments++;
     }
-    qemu_bh_schedule(rx->bh);
+    publish_later(rx);
     return true;
 }
 
@@ -459,20 +533,6 @@ bool xen_nic_pg_rx_receive(XenNicPgQueue *queue,
     return receive_in_software(queue, vnet, bytes);
 }
 
-unsigned int xen_nic_pg_rx_room(XenNicPgQueue *queue)
-{
-    unsigned int most = queue->config.sg ? XEN_NIC_PG_MAX_SLOTS : 1;
-
-    if (!queue->running || !queue->config.rx_notify || have_slots(queue, 1)) {
-        return MAX(queue->running ? count_requests(queue) / most : 0, 1);
-    }
-    if (!queue->running) {
-        return 1;
-    }
-    hold_back(queue, 1);
-    return 0;
-}
-
 bool xen_nic_pg_rx_is_pending(XenNicPgQueue *queue)
 {
     const XenNicPgRx *rx = &queue->rx;
@@ -485,7 +545,7 @@ void xen_nic_pg_rx_run(XenNicPgQueue *queue)
 {
     XenNicPgRx *rx = &queue->rx;
 
-    publish_burst(queue);
+    xen_nic_pg_rx_publish(queue);
     if (rx->wanted && have_slots(queue, rx->wanted)) {
         rx->wanted = 0;
         queue->port->ops->wake(queue->port);
@@ -514,6 +574,8 @@ bool xen_nic_pg_rx_start(XenNicPgQueue *queue, Error **errp)
                               XEN_NIC_PG_BURST);
     rx->nr_responses = 0;
     rx->nr_frames = 0;
+    rx->nr_lent = 0;
+    rx->next_lent = 0;
     rx->wanted = 0;
     return true;
 }

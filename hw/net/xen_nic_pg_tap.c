@@ -10,11 +10,25 @@
  * Guest to host: each packet is a write whose iovecs are the guest's mapped
  * pages, so the kernel makes the only copy.
  *
- * Host to guest: as many frames are read as there are surely slots for, at
- * least one, and not many more than came the last time, as a read that finds
- * nothing costs, too; then they are handed to the queue.  Frames that find no
- * slots stay in the tap, which isn't polled until the queue wakes the port;
- * only of a burst that is read already, the rest is kept here.
+ * Host to guest: frames are read right into the mapped pages of the ring slots
+ * that they will have, so again the kernel makes the only copy.  How long a
+ * frame is isn't known before it is read, and with it not which slots the next
+ * one has.  So the last frames are taken for a sign of the next:
+ *
+ *   short ones    a burst, each frame in one page, and with private memory
+ *                 behind it in case it is longer
+ *   long ones     one frame, in as many pages as it may have slots; a call a
+ *                 page would be dear, a call for 16 is not
+ *
+ * If the sign was wrong, that frame and those behind it are saved to private
+ * memory, and copied to their pages from there.  Pages that aren't mapped are
+ * written by grant copy, whose source is private memory anyway; then long
+ * frames come in bursts, too.
+ *
+ * Not many more frames are read than came the last time, as a read that finds
+ * nothing costs, too.  While there are no slots, frames stay in the tap, which
+ * isn't polled until the queue wakes the port; of a burst that is read already,
+ * the rest is kept here.
  *
  * A tap with a send buffer that can fill (-netdev tap,sndbuf=) takes one packet
  * a call: in a burst, one that doesn't fit could be overtaken by others.
@@ -31,20 +45,46 @@
 #include <sys/ioctl.h>
 #include "block/aio.h"
 #include "net/tap.h"
+#include "qemu/memalign.h"
 #include "trace.h"
 #include "xen_nic_pg_fdio.h"
 #include "xen_nic_pg_netdev.h"
 #include "xen_nic_pg_queue.h"
 #include "xen_nic_pg_tap.h"
 
-/* The longest frame that a tap gives, with header */
-#define ROOM (sizeof(struct virtio_net_hdr) + 65535 + XEN_NIC_PG_HEADERS_MAX)
+/* Pages of the longest frame that a tap gives, and their bytes */
+#define FRAME_PAGES DIV_ROUND_UP(65535 + XEN_NIC_PG_HEADERS_MAX, XEN_PAGE_SIZE)
+#define FRAME_ROOM (FRAME_PAGES * XEN_PAGE_SIZE)
 
-/* Frames that are read at a time */
-#define READ_BURST 32
+/* Short, and long, frames that are read at a time */
+#define READ_BURST 64
+#define LONG_READ_BURST 3
+
+/* A short frame's header, page, and private memory, and much of a long one */
+#define FRAME_IOV 3
 
 /* After so many bursts, others in the same context have their turn. */
-#define BURSTS_PER_RUN 8
+#define BURSTS_PER_RUN 4
+
+QEMU_BUILD_BUG_ON(READ_BURST > XEN_NIC_PG_FDIO_BURST);
+QEMU_BUILD_BUG_ON(READ_BURST > XEN_NIC_PG_BURST);
+QEMU_BUILD_BUG_ON(READ_BURST * FRAME_IOV < 2 + FRAME_PAGES);
+
+/**
+ * TapFrame: a frame that comes from the tap
+ * @vnet: what is left to do to it
+ * @iov: where to read it: @vnet, then its bytes, in lent pages and @buffer
+ * @nr_iov: how many iovecs
+ * @buffer: private memory for all of its bytes, on a page boundary
+ * @size: how many bytes were read, @vnet included
+ */
+typedef struct TapFrame {
+    struct virtio_net_hdr vnet;
+    struct iovec *iov;
+    unsigned int nr_iov;
+    uint8_t *buffer;
+    size_t size;
+} TapFrame;
 
 /**
  * XenNicPgTapPort:
@@ -59,11 +99,14 @@
  * @write_singly: the tap may refuse a packet and take the next
  * @reading: listens for frames from the tap
  * @writing: listens for room in the tap
- * @buffers: READ_BURST times ROOM, for frames from the tap
- * @sizes: lengths of those that are there, with header
- * @next_burst: how many to read the next time
+ * @buffers: READ_BURST times FRAME_ROOM
+ * @iov: of the frames
+ * @frames: those that were read
  * @nr_frames: how many there are
  * @next_frame: the first of them that the queue hasn't taken
+ * @next_burst: how many to read the next time
+ * @expect_long: the next one is expected to be longer than a page
+ * @expect_gso: and to be segmented by the guest
  */
 struct XenNicPgTapPort {
     XenNicPgPort port;
@@ -77,10 +120,13 @@ struct XenNicPgTapPort {
     bool reading;
     bool writing;
     uint8_t *buffers;
-    size_t sizes[READ_BURST];
-    unsigned int next_burst;
+    struct iovec iov[READ_BURST * FRAME_IOV];
+    TapFrame frames[READ_BURST];
     unsigned int nr_frames;
     unsigned int next_frame;
+    unsigned int next_burst;
+    bool expect_long;
+    bool expect_gso;
 };
 
 static XenNicPgTapPort *to_tap(XenNicPgPort *port)
@@ -182,36 +228,79 @@ static unsigned int tap_send(XenNicPgPort *port, XenNicPgPacket *packets,
  * From the tap to the queue
  */
 
-static uint8_t *get_buffer(XenNicPgTapPort *tap, unsigned int i)
+/* Lay out where a frame is read: in the pages, and where those end or miss. */
+static void prepare_frame(TapFrame *frame, struct iovec *iov, void **pages,
+                          unsigned int nr_pages)
 {
-    return tap->buffers + i * ROOM;
+    size_t paged = nr_pages * XEN_PAGE_SIZE;
+
+    frame->iov = iov;
+    *iov++ = (struct iovec) { &frame->vnet, sizeof(frame->vnet) };
+    for (unsigned int i = 0; i < nr_pages; i++) {
+        void *page = pages[i] ?: frame->buffer + i * XEN_PAGE_SIZE;
+
+        *iov++ = (struct iovec) { page, XEN_PAGE_SIZE };
+    }
+    if (paged < FRAME_ROOM) {
+        *iov++ = (struct iovec) { frame->buffer + paged, FRAME_ROOM - paged };
+    }
+    frame->nr_iov = iov - frame->iov;
+}
+
+/*
+ * Have a frame in private memory as a whole, since the pages that it was read
+ * into won't be its own.
+ */
+static void save_frame(TapFrame *frame)
+{
+    uint8_t *to = frame->buffer;
+
+    for (unsigned int i = 1; i < frame->nr_iov; i++) {
+        size_t done = to - frame->buffer + sizeof(frame->vnet);
+        struct iovec *iov = &frame->iov[i];
+
+        if (iov->iov_base != to && done < frame->size) {
+            memcpy(to, iov->iov_base, MIN(iov->iov_len, frame->size - done));
+        }
+        iov->iov_base = to;
+        to += iov->iov_len;
+    }
+}
+
+static bool is_gso(const TapFrame *frame)
+{
+    return frame->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE;
+}
+
+/* Has it one slot, or none if it's dropped? */
+static bool is_short(const TapFrame *frame)
+{
+    return frame->size <= sizeof(frame->vnet) + XEN_PAGE_SIZE &&
+           !is_gso(frame);
 }
 
 /* Returns false if the queue leaves the frame with us. */
-static bool deliver_frame(XenNicPgTapPort *tap, unsigned int i)
+static bool deliver_frame(XenNicPgTapPort *tap, TapFrame *frame)
 {
-    struct virtio_net_hdr vnet;
-    size_t size = tap->sizes[i];
-    struct iovec iov = { get_buffer(tap, i), size };
     XenNicPgBytes bytes = {
-        .iov = &iov,
-        .nr_iov = 1,
-        .offset = sizeof(vnet),
-        .size = size - sizeof(vnet),
+        .iov = frame->iov,
+        .nr_iov = frame->nr_iov,
+        .offset = sizeof(frame->vnet),
+        .size = frame->size - sizeof(frame->vnet),
+        .buffer = frame->buffer,
     };
 
-    if (size < sizeof(vnet)) {
+    if (frame->size < sizeof(frame->vnet)) {
         return true;
     }
-    memcpy(&vnet, iov.iov_base, sizeof(vnet));
-    return xen_nic_pg_rx_receive(tap->port.queue, &vnet, &bytes);
+    return xen_nic_pg_rx_receive(tap->port.queue, &frame->vnet, &bytes);
 }
 
 /* Returns false if the queue leaves some of the frames with us. */
 static bool deliver_burst(XenNicPgTapPort *tap)
 {
     while (tap->next_frame < tap->nr_frames) {
-        if (!deliver_frame(tap, tap->next_frame)) {
+        if (!deliver_frame(tap, &tap->frames[tap->next_frame])) {
             return false;
         }
         tap->next_frame++;
@@ -219,45 +308,159 @@ static bool deliver_burst(XenNicPgTapPort *tap)
     return true;
 }
 
-/* Read at most @nr frames.  Returns false if there were fewer. */
-static bool read_burst(XenNicPgTapPort *tap, unsigned int nr)
+static void save_frames(XenNicPgTapPort *tap, unsigned int first)
 {
-    XenNicPgFdOp ops[READ_BURST];
-    struct iovec iov[READ_BURST];
-
-    for (unsigned int i = 0; i < nr; i++) {
-        iov[i] = (struct iovec) { get_buffer(tap, i), ROOM };
-        ops[i] = (XenNicPgFdOp) { .iov = &iov[i], .nr_iov = 1 };
+    for (unsigned int i = first; i < tap->nr_frames; i++) {
+        save_frame(&tap->frames[i]);
     }
-    tap->port.counters.read_calls += xen_nic_pg_fdio_read(tap->io, ops, nr);
+}
+
+/*
+ * Only frames before the first long one are in the pages of their own slots; a
+ * long one is, too, if that was expected.
+ */
+static void save_misplaced(XenNicPgTapPort *tap)
+{
+    unsigned int i = 0;
+
+    while (i < tap->nr_frames && is_short(&tap->frames[i])) {
+        i++;
+    }
+    if (i == tap->nr_frames ||
+        (tap->expect_long && tap->expect_gso == is_gso(&tap->frames[i]))) {
+        return;
+    }
+    save_frames(tap, i);
+}
+
+static void swap_frames(TapFrame *a, TapFrame *b)
+{
+    TapFrame c = *a;
+
+    *a = *b;
+    *b = c;
+}
+
+/* Leave out reads that found nothing: a frame may come between two of them. */
+static void gather_frames(XenNicPgTapPort *tap, const XenNicPgFdOp *ops,
+                          unsigned int nr)
+{
     tap->nr_frames = 0;
     tap->next_frame = 0;
-    while (tap->nr_frames < nr && ops[tap->nr_frames].result > 0) {
-        tap->sizes[tap->nr_frames] = ops[tap->nr_frames].result;
-        tap->nr_frames++;
+    for (unsigned int i = 0; i < nr; i++) {
+        if (ops[i].result > 0) {
+            tap->frames[i].size = ops[i].result;
+            swap_frames(&tap->frames[i], &tap->frames[tap->nr_frames]);
+            tap->nr_frames++;
+        }
     }
+}
+
+/*
+ * Read at most @nr frames.  Returns false if there were fewer.  If the tap's
+ * interface is gone, that isn't tried again.
+ */
+static bool read_frames(XenNicPgTapPort *tap, unsigned int nr)
+{
+    XenNicPgFdOp ops[READ_BURST];
+
+    for (unsigned int i = 0; i < nr; i++) {
+        ops[i] = (XenNicPgFdOp) {
+            .iov = tap->frames[i].iov,
+            .nr_iov = tap->frames[i].nr_iov,
+        };
+    }
+    tap->port.counters.read_calls += xen_nic_pg_fdio_read(tap->io, ops, nr);
+    gather_frames(tap, ops, nr);
     tap->port.counters.reads += tap->nr_frames;
-    tap->next_burst = MIN(2 * tap->nr_frames + 1, READ_BURST);
+    if (ops[nr - 1].result < 0 && ops[nr - 1].result != -EAGAIN) {
+        listen_for(tap, false, tap->writing);
+    }
     return tap->nr_frames == nr;
+}
+
+/* Prepare to read short frames, each into one of the pages. */
+static unsigned int prepare_short(XenNicPgTapPort *tap, void **pages,
+                                  unsigned int nr_pages)
+{
+    unsigned int nr = MAX(nr_pages, 1);
+
+    for (unsigned int i = 0; i < nr; i++) {
+        prepare_frame(&tap->frames[i], &tap->iov[i * FRAME_IOV], pages + i,
+                      MIN(nr_pages, 1));
+    }
+    return nr;
+}
+
+/* Prepare to read long frames: one into the pages, or some to be copied. */
+static unsigned int prepare_long(XenNicPgTapPort *tap, void **pages,
+                                 unsigned int nr_pages)
+{
+    if (!nr_pages || !pages[0]) {
+        for (unsigned int i = 0; i < LONG_READ_BURST; i++) {
+            prepare_frame(&tap->frames[i], &tap->iov[i * FRAME_IOV], NULL, 0);
+        }
+        return LONG_READ_BURST;
+    }
+    if (tap->expect_gso && nr_pages > 1) {
+        pages[1] = pages[0];    /* the slot after the first has no page */
+        pages++;
+        nr_pages--;
+    }
+    prepare_frame(&tap->frames[0], tap->iov, pages, MIN(nr_pages, FRAME_PAGES));
+    return 1;
+}
+
+/* The next frames are expected to be like the last one. */
+static void expect_more(XenNicPgTapPort *tap)
+{
+    tap->next_burst = MIN(2 * tap->nr_frames + 1, READ_BURST);
+    if (tap->nr_frames) {
+        const TapFrame *last = &tap->frames[tap->nr_frames - 1];
+
+        tap->expect_long = !is_short(last);
+        tap->expect_gso = is_gso(last);
+    }
+}
+
+/*
+ * Read a burst of frames and hand them on.  Returns false if there's no use in
+ * another: no more frames, or no slots.
+ */
+static bool receive_burst(XenNicPgTapPort *tap)
+{
+    XenNicPgQueue *queue = tap->port.queue;
+    unsigned int wanted = tap->expect_long ? XEN_NIC_PG_MAX_SLOTS
+                                           : tap->next_burst;
+    void *pages[XEN_NIC_PG_BURST];
+    unsigned int nr;
+    bool more;
+
+    if (!xen_nic_pg_rx_lend(queue, pages, &wanted)) {
+        listen_for(tap, false, tap->writing);
+        return false;
+    }
+    nr = tap->expect_long ? prepare_long(tap, pages, wanted)
+                          : prepare_short(tap, pages, wanted);
+    more = read_frames(tap, nr);
+    save_misplaced(tap);
+    expect_more(tap);
+    if (!deliver_burst(tap)) {
+        save_frames(tap, tap->next_frame);
+        listen_for(tap, false, tap->writing);
+        more = false;
+    }
+    xen_nic_pg_rx_publish(queue);
+    return more;
 }
 
 static void on_readable(void *opaque)
 {
     XenNicPgTapPort *tap = opaque;
-    bool more = true;
+    int bursts = 0;
 
-    for (int bursts = 0; more && bursts < BURSTS_PER_RUN; bursts++) {
-        unsigned int room = xen_nic_pg_rx_room(tap->port.queue);
-
-        if (!room) {
-            listen_for(tap, false, tap->writing);
-            return;
-        }
-        more = read_burst(tap, MIN(room, tap->next_burst));
-        if (!deliver_burst(tap)) {
-            listen_for(tap, false, tap->writing);
-            return;
-        }
+    while (bursts < BURSTS_PER_RUN && receive_burst(tap)) {
+        bursts++;
     }
 }
 
@@ -334,6 +537,7 @@ static void tap_start(XenNicPgPort *port, const XenNicPgOffloads *guest)
 
     tap->started = true;
     tap->next_burst = 1;
+    tap->expect_long = false;
     tap->nr_frames = 0;
     tap->next_frame = 0;
     xen_nic_pg_set_netdev_offloads(tap->nc->peer, guest);
@@ -419,7 +623,10 @@ XenNicPgTapPort *xen_nic_pg_tap_port_new(NetClientState *nc, bool io_uring)
     tap->port.offloads = true;
     tap->nc = nc;
     tap->io_uring = io_uring;
-    tap->buffers = g_malloc(READ_BURST * ROOM);
+    tap->buffers = qemu_memalign(XEN_PAGE_SIZE, READ_BURST * FRAME_ROOM);
+    for (unsigned int i = 0; i < READ_BURST; i++) {
+        tap->frames[i].buffer = tap->buffers + i * FRAME_ROOM;
+    }
     return tap;
 }
 
@@ -429,7 +636,7 @@ void xen_nic_pg_tap_port_free(XenNicPgTapPort *tap)
         return;
     }
     g_assert(!tap->started);
-    g_free(tap->buffers);
+    qemu_vfree(tap->buffers);
     g_free(tap);
 }
 

@@ -34,7 +34,7 @@
 #include "xen_nic_pg_queue.h"
 
 /* After so many bursts, others in the same context have their turn. */
-#define BURSTS_PER_RUN 16
+#define BURSTS_PER_RUN 4
 
 /* The longest frame, and one segment of it with headers */
 #define LARGE_SIZE XEN_NETIF_MAX_TX_SIZE

@@ -6,7 +6,8 @@
  * them into memory:
  *
  *   add      a page that the cache holds is used where it is mapped; for any
- *            other, room is set apart in the arena
+ *            other, room is set apart in the arena, unless the caller has the
+ *            bytes in memory that can be copied from
  *   submit   one grant copy moves all that isn't mapped; then the references
  *            that were copied are offered to the cache, which maps them by
  *            one call, for the bursts to come
@@ -100,7 +101,6 @@ static void add_copy(XenGrantIO *io, XenGrantSegment *segment, uint32_t ref,
 {
     XenGrantCopySegment *copy = &io->copies[io->nr_copies];
 
-    segment->data = arena_alloc(io, len);
     if (io->to_domain) {
         copy->source.virt = segment->data;
         copy->dest.foreign.ref = ref;
@@ -114,22 +114,47 @@ static void add_copy(XenGrantIO *io, XenGrantSegment *segment, uint32_t ref,
     io->copied[io->nr_copies++] = segment;
 }
 
+static XenGrantSegment *add_segment(XenGrantIO *io, XenGrant *grant,
+                                    void *data)
+{
+    XenGrantSegment *segment = &io->segments[io->nr_segments++];
+
+    g_assert(io->nr_segments <= io->max_segments);
+    segment->grant = grant;
+    segment->data = data;
+    segment->failed = false;
+    return segment;
+}
+
+XenGrantSegment *xen_grant_io_add_mapped(XenGrantIO *io, uint32_t ref)
+{
+    XenGrant *grant = io->cache ? xen_grant_cache_get(io->cache, ref) : NULL;
+
+    return grant ? add_segment(io, grant, grant->addr) : NULL;
+}
+
+XenGrantSegment *xen_grant_io_add_copied(XenGrantIO *io, uint32_t ref,
+                                         unsigned int offset, unsigned int len,
+                                         void *data)
+{
+    XenGrantSegment *segment;
+
+    g_assert(offset <= XEN_PAGE_SIZE && len <= XEN_PAGE_SIZE - offset);
+    segment = add_segment(io, NULL, data ?: arena_alloc(io, len));
+    add_copy(io, segment, ref, offset, len);
+    return segment;
+}
+
 XenGrantSegment *xen_grant_io_add(XenGrantIO *io, uint32_t ref,
                                   unsigned int offset, unsigned int len)
 {
-    XenGrantSegment *segment = &io->segments[io->nr_segments];
+    XenGrantSegment *segment = xen_grant_io_add_mapped(io, ref);
 
-    g_assert(io->nr_segments < io->max_segments);
-    g_assert(offset <= XEN_PAGE_SIZE && len <= XEN_PAGE_SIZE - offset);
-
-    io->nr_segments++;
-    segment->failed = false;
-    segment->grant = io->cache ? xen_grant_cache_get(io->cache, ref) : NULL;
-    if (segment->grant) {
-        segment->data = segment->grant->addr + offset;
-    } else {
-        add_copy(io, segment, ref, offset, len);
+    if (!segment) {
+        return xen_grant_io_add_copied(io, ref, offset, len, NULL);
     }
+    g_assert(offset <= XEN_PAGE_SIZE && len <= XEN_PAGE_SIZE - offset);
+    segment->data += offset;
     return segment;
 }
 

@@ -209,6 +209,35 @@ static void test_write(void)
     end(&f);
 }
 
+/*
+ * A page that isn't mapped is written from the caller's memory; afterwards it is
+ * mapped, and found as a whole.
+ */
+static void test_callers_memory(void)
+{
+    Fixture f = begin(true, 64);
+    g_autofree uint8_t *data = g_malloc(NR_REFS);
+    XenGrantSegment *seg;
+
+    memset(data, 0x42, NR_REFS);
+    g_assert_null(xen_grant_io_add_mapped(f.io, 5));
+    seg = xen_grant_io_add_copied(f.io, 5, 10, NR_REFS, data);
+    g_assert(seg->data == data);
+    xen_grant_io_submit(f.io);
+    xen_grant_io_reset(f.io);
+    g_assert_cmpmem(page(5) + 10, NR_REFS, data, NR_REFS);
+    g_assert_cmpuint(xen.copy_calls, ==, 1);
+
+    seg = xen_grant_io_add_mapped(f.io, 5);
+    g_assert_nonnull(seg);
+    g_assert_cmpmem(seg->data, XEN_PAGE_SIZE, page(5), XEN_PAGE_SIZE);
+    g_assert_null(xen_grant_io_add_mapped(f.io, 5));
+    xen_grant_io_submit(f.io);
+    xen_grant_io_reset(f.io);
+    g_assert_cmpuint(xen.copy_calls, ==, 1);
+    end(&f);
+}
+
 static void test_without_cache(void)
 {
     Fixture f = begin(false, 0);
@@ -435,6 +464,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/xen-grant-io/read", test_read);
     g_test_add_func("/xen-grant-io/write", test_write);
+    g_test_add_func("/xen-grant-io/callers-memory", test_callers_memory);
     g_test_add_func("/xen-grant-io/without-cache", test_without_cache);
     g_test_add_func("/xen-grant-io/mapped-and-copied",
                     test_mapped_and_copied);

@@ -80,6 +80,34 @@ XenGrantSegment *xen_grant_io_add(XenGrantIO *io, uint32_t ref,
                                   unsigned int offset, unsigned int len);
 
 /**
+ * xen_grant_io_add_mapped: add a whole page to the burst, if it is mapped
+ * @io: the burst, with room
+ * @ref: the peer's grant reference
+ *
+ * Returns: the segment, as xen_grant_io_add(), or NULL if the page isn't
+ * mapped, or is in use already.
+ */
+XenGrantSegment *xen_grant_io_add_mapped(XenGrantIO *io, uint32_t ref);
+
+/**
+ * xen_grant_io_add_copied: add a segment that is copied, mapped or not
+ * @io: the burst, with room
+ * @ref: the peer's grant reference
+ * @offset: where in the page the segment begins, in bytes
+ * @len: its length in bytes; @offset + @len must not exceed the page
+ * @data: memory to copy from or to, which stays the caller's, and as it is
+ *        until xen_grant_io_submit(); NULL: memory of the burst
+ *
+ * @data has to be the process's own, not a page that is mapped from another
+ * domain.  If it crosses a page, that takes the hypervisor two copies.
+ *
+ * Returns: the segment, as xen_grant_io_add().
+ */
+XenGrantSegment *xen_grant_io_add_copied(XenGrantIO *io, uint32_t ref,
+                                         unsigned int offset, unsigned int len,
+                                         void *data);
+
+/**
  * xen_grant_io_submit: copy what isn't mapped, by one call, and map what may
  *                      stay mapped, by another
  * @io: the burst
