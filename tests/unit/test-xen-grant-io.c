@@ -210,8 +210,8 @@ static void test_write(void)
 }
 
 /*
- * A page that isn't mapped is written from the caller's memory; afterwards it is
- * mapped, and found as a whole.
+ * A page that is not mapped is written from the caller's memory; after that it
+ * is mapped, and found as a whole.
  */
 static void test_callers_memory(void)
 {
