@@ -6,6 +6,9 @@ are fragmented from 1,473 bytes on; each way, over IPv4 and IPv6, with
 offloads as they come and with all of them off.  labflow computes SHA-256 at
 both ends.  A PVH guest, where that takes several times as long, gets the full
 amount over IPv4 with offloads, and a part of it otherwise.
+
+Behind xen_nic_pg, a PV guest gets it all again, with offloads, for each of the
+data path's options switched off.
 """
 
 import contextlib
@@ -16,6 +19,7 @@ TCP_BYTES = 256 << 20
 TCP_BYTES_PART = 32 << 20
 UDP_MAX = 9000
 OFFLOADS = 'tx sg tso gso gro rx'.split()
+OPTIONS = ('io-uring=off', 'queue-threads=off', 'tap-port=off')
 
 
 def switch_offloads(lab, guest, state):
@@ -45,14 +49,15 @@ def tcp_bytes(kind, offloads, version):
     return TCP_BYTES_PART
 
 
-def check_all_flows(lab, guest, kind, offloads):
+def check_all_flows(lab, guest, kind, offloads, options=''):
     """Check both protocols over both versions of IP, both ways."""
+    name = ': '.join(filter(None, [kind, options, 'offloads ' + offloads]))
     for version in (4, 6):
         for protocol, amount in (('tcp', tcp_bytes(kind, offloads, version)),
                                  ('udp', UDP_MAX)):
             for sender, receiver in ((guest, lab.host), (lab.host, guest)):
-                flow.check(lab, '%s: offloads %s: IPv%d, %s to %s: %s' % (
-                    kind, offloads, version, sender.kind, receiver.kind,
+                flow.check(lab, '%s: IPv%d, %s to %s: %s' % (
+                    name, version, sender.kind, receiver.kind,
                     flow.describe(protocol, amount)),
                     sender, receiver, receiver.address(version), protocol,
                     amount)
@@ -64,3 +69,9 @@ def run(lab):
             check_all_flows(lab, guest, kind, 'on')
             with without_offloads(lab, guest):
                 check_all_flows(lab, guest, kind, 'off')
+    if lab.backend.name == 'xen_nic_pg':
+        for options in OPTIONS:
+            lab.backend.stop()
+            lab.backend.start(options)
+            with lab.guest('integrity-' + options.partition('=')[0]) as guest:
+                check_all_flows(lab, guest, 'pv', 'on', options)
