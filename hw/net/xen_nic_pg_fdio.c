@@ -8,6 +8,9 @@
  * at once, where io_uring would else wait for the file to become ready, though
  * that doesn't block.  So the wait costs nothing, the memory is the caller's
  * again when the call returns, and there are no completions to listen for.
+ * The file isn't registered, though that would be a little faster: the kernel
+ * lets go of a ring, and of a file that is registered with it, some time after
+ * the process has ended, and meanwhile the tap couldn't be opened again.
  *
  * Where QEMU is built without liburing, or the kernel lacks io_uring, forbids
  * it, or doesn't know RWF_NOWAIT for such a file (taps before Linux 5.16), each

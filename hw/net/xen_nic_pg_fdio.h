@@ -13,7 +13,7 @@
 typedef struct XenNicPgFdIO XenNicPgFdIO;
 
 /* The longest burst */
-#define XEN_NIC_PG_FDIO_BURST 64
+#define XEN_NIC_PG_FDIO_BURST 128
 
 /**
  * XenNicPgFdOp: one packet

@@ -109,7 +109,7 @@ bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp);
  * How many slots are served before responses are published.  More would make
  * a grant copy cheaper per slot, but the guest waits longer for the first.
  */
-#define XEN_NIC_PG_BURST 64
+#define XEN_NIC_PG_BURST 128
 
 /**
  * XenNicPgTx: the half from guest to host
@@ -120,9 +120,9 @@ bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp);
  * @requests: the burst's requests, copied from the ring
  * @frames: what they describe
  * @packets: the same, for the port
- * @iov: the packets' iovecs: each has one for the port, one for headers, and
- *       one per slot
- * @headers: private copies of headers that are looked at
+ * @iov: the packets' iovecs: each has one for the port, one for what is copied
+ *       of the beginning, and one per slot
+ * @headers: private copies of headers that are looked at, and of short frames
  * @nr_seen: requests, the last on the ring, that don't make up a frame yet
  * @nr_frames: frames in the burst
  * @next_frame: the first of them that hasn't been answered

@@ -183,7 +183,7 @@ static void read_burst(XenNicPgTx *tx, XenGrantSegment **segments)
 static bool fill_iov(XenNicPgPacket *packet, const XenNicPgFrame *frame,
                      XenGrantSegment **segments)
 {
-    packet->nr_iov = 2;
+    packet->nr_iov = 1;
     for (unsigned int i = 0; i < frame->nr_slots; i++) {
         struct iovec *iov = &packet->iov[packet->nr_iov++];
 
@@ -196,11 +196,11 @@ static bool fill_iov(XenNicPgPacket *packet, const XenNicPgFrame *frame,
     return true;
 }
 
-/* Make the headers a private copy, which the packet then begins with. */
+/* Make the beginning a private copy, which the packet then begins with. */
 static size_t copy_headers(XenNicPgPacket *packet, uint8_t *headers)
 {
-    struct iovec *rest = packet->iov + 2;
-    unsigned int nr_rest = packet->nr_iov - 2;
+    struct iovec *rest = packet->iov + 1;
+    unsigned int nr_rest = packet->nr_iov - 1;
     size_t len;
 
     len = iov_to_buf(rest, nr_rest, 0, headers, XEN_NIC_PG_HEADERS_MAX);
@@ -269,13 +269,15 @@ static XenNicPgDrop prepare_packet(XenNicPgPacket *packet,
     packet->vnet = (struct virtio_net_hdr) { 0 };
     packet->size = frame->size;
     packet->drop = XEN_NIC_PG_DROP_NONE;
-    packet->iov[1] = (struct iovec) { .iov_base = headers };
 
     if (!fill_iov(packet, frame, segments)) {
         return XEN_NIC_PG_DROP_GRANT;
     }
     if (frame->gso_size || (frame->flags & NETTXF_csum_blank)) {
         return prepare_offloads(packet, frame, headers);
+    }
+    if (frame->size <= XEN_NIC_PG_HEADERS_MAX) {
+        copy_headers(packet, headers);
     }
     if (frame->flags & NETTXF_data_validated) {
         packet->vnet.flags = VIRTIO_NET_HDR_F_DATA_VALID;

@@ -31,6 +31,7 @@
 #include "hw/xen/xen-grant-io.h"
 
 #define ARENA_ALIGN 64
+#define CACHE_LINE 64
 
 struct XenGrantIO {
     xengnttab_handle *xgt;
@@ -115,13 +116,14 @@ static void add_copy(XenGrantIO *io, XenGrantSegment *segment, uint32_t ref,
 }
 
 static XenGrantSegment *add_segment(XenGrantIO *io, XenGrant *grant,
-                                    void *data)
+                                    void *data, unsigned int len)
 {
     XenGrantSegment *segment = &io->segments[io->nr_segments++];
 
     g_assert(io->nr_segments <= io->max_segments);
     segment->grant = grant;
     segment->data = data;
+    segment->len = len;
     segment->failed = false;
     return segment;
 }
@@ -130,7 +132,7 @@ XenGrantSegment *xen_grant_io_add_mapped(XenGrantIO *io, uint32_t ref)
 {
     XenGrant *grant = io->cache ? xen_grant_cache_get(io->cache, ref) : NULL;
 
-    return grant ? add_segment(io, grant, grant->addr) : NULL;
+    return grant ? add_segment(io, grant, grant->addr, XEN_PAGE_SIZE) : NULL;
 }
 
 XenGrantSegment *xen_grant_io_add_copied(XenGrantIO *io, uint32_t ref,
@@ -140,7 +142,7 @@ XenGrantSegment *xen_grant_io_add_copied(XenGrantIO *io, uint32_t ref,
     XenGrantSegment *segment;
 
     g_assert(offset <= XEN_PAGE_SIZE && len <= XEN_PAGE_SIZE - offset);
-    segment = add_segment(io, NULL, data ?: arena_alloc(io, len));
+    segment = add_segment(io, NULL, data ?: arena_alloc(io, len), len);
     add_copy(io, segment, ref, offset, len);
     return segment;
 }
@@ -155,6 +157,7 @@ XenGrantSegment *xen_grant_io_add(XenGrantIO *io, uint32_t ref,
     }
     g_assert(offset <= XEN_PAGE_SIZE && len <= XEN_PAGE_SIZE - offset);
     segment->data += offset;
+    segment->len = len;
     return segment;
 }
 
@@ -193,8 +196,29 @@ static void offer_to_cache(XenGrantIO *io)
     xen_grant_cache_insert(io->cache, refs, nr_refs);
 }
 
+/*
+ * The peer's processor has written these bytes, so they are in its caches and
+ * not in ours.  Loads that nothing waits for fetch many lines at a time; whoever
+ * reads them afterwards, as the kernel does in the middle of its work, would
+ * wait for each.  (Prefetch instructions can be, and are, dropped.)
+ */
+static void fetch_mapped(XenGrantIO *io)
+{
+    for (unsigned int i = 0; i < io->nr_segments; i++) {
+        const XenGrantSegment *segment = &io->segments[i];
+
+        for (unsigned int j = 0; segment->grant && j < segment->len;
+             j += CACHE_LINE) {
+            (void)*(const volatile uint8_t *)(segment->data + j);
+        }
+    }
+}
+
 void xen_grant_io_submit(XenGrantIO *io)
 {
+    if (!io->to_domain) {
+        fetch_mapped(io);
+    }
     if (!io->nr_copies) {
         return;
     }

@@ -16,11 +16,13 @@ typedef struct XenGrantIO XenGrantIO;
  * XenGrantSegment: part of one granted page
  * @data: where its bytes are, or are to be put: in the peer's page itself, or
  *        in private memory that is copied from or to the page
+ * @len: how many bytes
  * @grant: the mapped page, NULL if the bytes are copied
  * @failed: the copy failed, as the reference is bad
  */
 typedef struct XenGrantSegment {
     void *data;
+    unsigned int len;
     XenGrant *grant;
     bool failed;
 } XenGrantSegment;
