@@ -2,13 +2,15 @@
 /*
  * How many frames a second go through a tap, by one way or another
  *
- * One run measures one thing and prints one number, frames a second.
+ * One run measures one thing and prints two numbers: frames a second, and the
+ * processor time that the backend had for each, in nanoseconds.
  * tests/bench/run runs it for all that is to be compared, in turn.  It needs
  * no root where users may have network namespaces.
  */
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "../qtest/frames.h"
 #include "../qtest/tap.h"
 #include "bench.h"
@@ -40,9 +42,23 @@ static const GOptionEntry entries[] = {
     { NULL }
 };
 
-static uint64_t run_for(BenchStep *step, void *opaque, double time,
-                        double *taken)
+/* Returns a processor clock in nanoseconds. */
+static double read_clock(pid_t backend)
 {
+    clockid_t clock = CLOCK_THREAD_CPUTIME_ID;
+    struct timespec now;
+
+    if (backend) {
+        g_assert_cmpint(clock_getcpuclockid(backend, &clock), ==, 0);
+    }
+    clock_gettime(clock, &now);
+    return now.tv_sec * 1e9 + now.tv_nsec;
+}
+
+static BenchResult run_for(BenchStep *step, void *opaque, double time,
+                           pid_t backend)
+{
+    double cpu = read_clock(backend);
     gint64 start = g_get_monotonic_time(), now;
     uint64_t frames = 0;
 
@@ -50,18 +66,16 @@ static uint64_t run_for(BenchStep *step, void *opaque, double time,
         frames += step(opaque);
         now = g_get_monotonic_time();
     } while (now - start < time * G_USEC_PER_SEC);
-    *taken = (double)(now - start) / G_USEC_PER_SEC;
-    return frames;
+    return (BenchResult) {
+        .rate = frames * (double)G_USEC_PER_SEC / (now - start),
+        .cpu = (read_clock(backend) - cpu) / MAX(frames, 1),
+    };
 }
 
-double bench_measure(BenchStep *step, void *opaque)
+BenchResult bench_measure(BenchStep *step, void *opaque, pid_t backend)
 {
-    double taken;
-    uint64_t frames;
-
-    run_for(step, opaque, warm_up, &taken);
-    frames = run_for(step, opaque, seconds, &taken);
-    return frames / taken;
+    run_for(step, opaque, warm_up, backend);
+    return run_for(step, opaque, seconds, backend);
 }
 
 static void make_frame(Bench *bench)
@@ -83,28 +97,29 @@ static void make_frame(Bench *bench)
     }
 }
 
-/* Returns a negative number if there's no such thing. */
-static double measure(const char *what, const Bench *bench)
+/* Returns false if there's no such thing. */
+static bool measure(const char *what, const Bench *bench, BenchResult *result)
 {
     if (!strcmp(what, "floor")) {
-        return bench_floor(bench, false);
+        *result = bench_floor(bench, false);
+    } else if (!strcmp(what, "floor-batched")) {
+        *result = bench_floor(bench, true);
+    } else if (!strcmp(what, "xen_nic")) {
+        *result = bench_xen_nic(bench);
+    } else if (!strcmp(what, "virtio")) {
+        *result = bench_virtio(bench);
+    } else if (!strcmp(what, "xen_nic_pg")) {
+        *result = bench_xen_nic_pg(bench, persistent, device_options);
+    } else {
+        return false;
     }
-    if (!strcmp(what, "floor-batched")) {
-        return bench_floor(bench, true);
-    }
-    if (!strcmp(what, "xen_nic")) {
-        return bench_xen_nic(bench);
-    }
-    if (!strcmp(what, "xen_nic_pg")) {
-        return bench_xen_nic_pg(bench, persistent, device_options);
-    }
-    return -1;
+    return true;
 }
 
 static char **parse_arguments(int argc, char **argv)
 {
     g_autoptr(GOptionContext) context =
-        g_option_context_new("floor|floor-batched|xen_nic|xen_nic_pg");
+        g_option_context_new("floor|floor-batched|xen_nic|virtio|xen_nic_pg");
     g_autoptr(GError) error = NULL;
 
     g_option_context_add_main_entries(context, entries, NULL);
@@ -129,7 +144,8 @@ int main(int argc, char **argv)
 {
     g_autofree char *why = NULL;
     Bench bench = { 0 };
-    double rate;
+    BenchResult result;
+    bool known;
 
     argv = parse_arguments(argc, argv);
     if (!argv) {
@@ -143,13 +159,14 @@ int main(int argc, char **argv)
     bench.rx = receives;
     bench.len = frame_len;
     make_frame(&bench);
-    rate = measure(argv[1], &bench);
+    known = measure(argv[1], &bench, &result);
     g_free(bench.frame);
-    if (rate < 0) {
+    if (!known) {
         fprintf(stderr, "bench-native: '%s' can't be measured, expected "
-                "floor, floor-batched, xen_nic or xen_nic_pg\n", argv[1]);
+                "floor, floor-batched, xen_nic, virtio or xen_nic_pg\n",
+                argv[1]);
         return 2;
     }
-    printf("%.1f\n", rate);
+    printf("%.1f %.1f\n", result.rate, result.cpu);
     return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * What the parts of bench-native share
  *
- * bench-native.c reads the command line and takes the time; guest.c and
- * floor.c are the two kinds of things that are measured; feed.c makes the
+ * bench-native.c reads the command line and takes the time; guest.c, virtio.c
+ * and floor.c are the kinds of things that are measured; feed.c makes the
  * frames that come out of the tap.
  */
 
@@ -14,6 +14,7 @@
 #include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define BENCH_TAP "vif7.0"
 
@@ -46,11 +47,22 @@ typedef struct Bench {
 typedef uint64_t BenchStep(void *opaque);
 
 /**
- * bench_measure: run a step again and again
- *
- * Returns: frames a second, once it has warmed up.
+ * BenchResult: what was measured
+ * @rate: frames a second
+ * @cpu: processor time of the backend for a frame, in nanoseconds
  */
-double bench_measure(BenchStep *step, void *opaque);
+typedef struct BenchResult {
+    double rate;
+    double cpu;
+} BenchResult;
+
+/**
+ * bench_measure: run a step again and again
+ * @backend: the backend's process, or 0 if this thread is the backend
+ *
+ * Returns: what that does, once it has warmed up.
+ */
+BenchResult bench_measure(BenchStep *step, void *opaque, pid_t backend);
 
 /*
  * Frames for the guest
@@ -84,26 +96,25 @@ unsigned int bench_feed_send(BenchFeed *feed, uint64_t received);
 /**
  * bench_floor: the tap alone, no Xen and no QEMU
  * @batched: bursts through io_uring, else a system call a frame
- *
- * Returns: frames a second.
  */
-double bench_floor(const Bench *bench, bool batched);
+BenchResult bench_floor(const Bench *bench, bool batched);
 
 /**
  * bench_xen_nic: a guest behind QEMU's own xen_nic
- *
- * Returns: frames a second.
  */
-double bench_xen_nic(const Bench *bench);
+BenchResult bench_xen_nic(const Bench *bench);
+
+/**
+ * bench_virtio: a guest behind QEMU's virtio-net, without vhost
+ */
+BenchResult bench_virtio(const Bench *bench);
 
 /**
  * bench_xen_nic_pg: a guest behind xen-nic-pg
  * @persistent: with pages that stay mapped
  * @options: further options of -device xen-nic-pg, as ",key=value…", or NULL
- *
- * Returns: frames a second.
  */
-double bench_xen_nic_pg(const Bench *bench, bool persistent,
-                        const char *options);
+BenchResult bench_xen_nic_pg(const Bench *bench, bool persistent,
+                             const char *options);
 
 #endif /* TESTS_BENCH_BENCH_H */

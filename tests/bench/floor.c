@@ -141,14 +141,15 @@ static void *feed(void *opaque)
     return NULL;
 }
 
-static double measure_rx(Floor *floor, bool batched)
+static BenchResult measure_rx(Floor *floor, bool batched)
 {
     GThread *feeder = g_thread_new("feed", feed, floor);
-    double rate = bench_measure(batched ? read_batched : read_singly, floor);
+    BenchResult result = bench_measure(batched ? read_batched : read_singly,
+                                       floor, 0);
 
     atomic_store(&floor->end, true);
     g_thread_join(feeder);
-    return rate;
+    return result;
 }
 
 /* The tap takes and gives what QEMU has it take and give. */
@@ -162,7 +163,7 @@ static int open_tap(void)
     return fd;
 }
 
-double bench_floor(const Bench *bench, bool batched)
+BenchResult bench_floor(const Bench *bench, bool batched)
 {
     Floor floor = {
         .bench = bench,
@@ -173,7 +174,7 @@ double bench_floor(const Bench *bench, bool batched)
         },
         .buffers = g_malloc(BENCH_BURST * ROOM),
     };
-    double rate;
+    BenchResult result;
     int ret;
 
     if (batched) {
@@ -182,12 +183,12 @@ double bench_floor(const Bench *bench, bool batched)
             fail_errno("io_uring", -ret);
         }
     }
-    rate = bench->rx ? measure_rx(&floor, batched) :
-           bench_measure(batched ? write_batched : write_singly, &floor);
+    result = bench->rx ? measure_rx(&floor, batched) :
+           bench_measure(batched ? write_batched : write_singly, &floor, 0);
     if (batched) {
         io_uring_queue_exit(&floor.ring);
     }
     close(floor.tap);
     g_free(floor.buffers);
-    return rate;
+    return result;
 }
