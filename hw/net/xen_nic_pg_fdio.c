@@ -4,17 +4,21 @@
  *
  * With io_uring a burst is one system call, whatever its length: requests are
  * put into the submission ring, and one io_uring_submit_and_wait() does them
- * and waits for the last.  RWF_NOWAIT has a tap complete each at once or fail
- * at once, where io_uring would else wait for the file to become ready, though
- * that doesn't block.  So the wait costs nothing, the memory is the caller's
- * again when the call returns, and there are no completions to listen for.
- * The file isn't registered, though that would be a little faster: the kernel
- * lets go of a ring, and of a file that is registered with it, some time after
- * the process has ended, and meanwhile the tap couldn't be opened again.
+ * and waits for the last.  No request may be left that waits for the file to
+ * become ready; so the wait costs nothing, the memory is the caller's again
+ * when the call returns, and there are no completions to listen for.
  *
- * Where QEMU is built without liburing, or the kernel lacks io_uring, forbids
- * it, or doesn't know RWF_NOWAIT for such a file (taps before Linux 5.16), each
- * packet is a readv() or writev(), up to the first that would block.
+ * A write never has to wait, if the caller says so of the file.  A read does
+ * when there's nothing left to read, and RWF_NOWAIT has it fail at once.  A tap
+ * knows that since Linux 6.4; before, reads aren't done in bursts.
+ *
+ * What isn't done in bursts, or where QEMU is built without liburing, or the
+ * kernel lacks io_uring or forbids it, is a readv() or writev() each, up to the
+ * first that would block.
+ *
+ * The file isn't registered with the ring, though that would be a little
+ * faster: the kernel lets go of a ring and what is registered with it some time
+ * after the process has ended, and meanwhile a tap couldn't be opened again.
  */
 
 #include "qemu/osdep.h"
@@ -25,7 +29,9 @@
 
 struct XenNicPgFdIO {
     int fd;
-    bool batched;
+    bool ring_is_open;
+    bool read_batched;
+    bool write_batched;
 #ifdef CONFIG_LINUX_IO_URING
     struct io_uring ring;
 #endif
@@ -36,17 +42,14 @@ struct XenNicPgFdIO {
  */
 
 #ifdef CONFIG_LINUX_IO_URING
-static void open_ring(XenNicPgFdIO *io)
+static bool open_ring(XenNicPgFdIO *io)
 {
-    io->batched = io_uring_queue_init(XEN_NIC_PG_FDIO_BURST, &io->ring,
-                                      0) == 0;
+    return io_uring_queue_init(XEN_NIC_PG_FDIO_BURST, &io->ring, 0) == 0;
 }
 
 static void close_ring(XenNicPgFdIO *io)
 {
-    if (io->batched) {
-        io_uring_queue_exit(&io->ring);
-    }
+    io_uring_queue_exit(&io->ring);
 }
 
 static void prepare_op(XenNicPgFdIO *io, XenNicPgFdOp *op, bool write)
@@ -57,8 +60,8 @@ static void prepare_op(XenNicPgFdIO *io, XenNicPgFdOp *op, bool write)
         io_uring_prep_writev(sqe, io->fd, op->iov, op->nr_iov, 0);
     } else {
         io_uring_prep_readv(sqe, io->fd, op->iov, op->nr_iov, 0);
+        sqe->rw_flags = RWF_NOWAIT;
     }
-    sqe->rw_flags = RWF_NOWAIT;
     io_uring_sqe_set_data(sqe, op);
 }
 
@@ -95,8 +98,9 @@ static unsigned int run_batched(XenNicPgFdIO *io, XenNicPgFdOp *ops,
     return calls;
 }
 #else
-static void open_ring(XenNicPgFdIO *io)
+static bool open_ring(XenNicPgFdIO *io)
 {
+    return false;
 }
 
 static void close_ring(XenNicPgFdIO *io)
@@ -145,48 +149,43 @@ static unsigned int run_singly(XenNicPgFdIO *io, XenNicPgFdOp *ops,
  * Both
  */
 
-static unsigned int run(XenNicPgFdIO *io, XenNicPgFdOp *ops, unsigned int nr,
-                        bool write)
-{
-    unsigned int calls;
-
-    g_assert(nr <= XEN_NIC_PG_FDIO_BURST);
-    if (io->batched) {
-        calls = run_batched(io, ops, nr, write);
-        if (!nr || ops[0].result != -EOPNOTSUPP) {
-            return calls;
-        }
-        close_ring(io);     /* the file doesn't know RWF_NOWAIT */
-        io->batched = false;
-    }
-    return run_singly(io, ops, nr, write);
-}
-
 unsigned int xen_nic_pg_fdio_read(XenNicPgFdIO *io, XenNicPgFdOp *ops,
                                   unsigned int nr)
 {
-    return run(io, ops, nr, false);
+    unsigned int calls;
+
+    g_assert(nr > 0 && nr <= XEN_NIC_PG_FDIO_BURST);
+    if (io->read_batched) {
+        calls = run_batched(io, ops, nr, false);
+        if (ops[0].result != -EOPNOTSUPP) {
+            return calls;
+        }
+        io->read_batched = false;   /* the file doesn't know RWF_NOWAIT */
+    }
+    return run_singly(io, ops, nr, false);
 }
 
 unsigned int xen_nic_pg_fdio_write(XenNicPgFdIO *io, XenNicPgFdOp *ops,
                                    unsigned int nr)
 {
-    return run(io, ops, nr, true);
+    g_assert(nr > 0 && nr <= XEN_NIC_PG_FDIO_BURST);
+    return io->write_batched ? run_batched(io, ops, nr, true)
+                             : run_singly(io, ops, nr, true);
 }
 
-bool xen_nic_pg_fdio_is_batched(const XenNicPgFdIO *io)
+bool xen_nic_pg_fdio_is_batched(const XenNicPgFdIO *io, bool write)
 {
-    return io->batched;
+    return write ? io->write_batched : io->read_batched;
 }
 
-XenNicPgFdIO *xen_nic_pg_fdio_new(int fd, bool io_uring)
+XenNicPgFdIO *xen_nic_pg_fdio_new(int fd, bool io_uring, bool refuses)
 {
     XenNicPgFdIO *io = g_new0(XenNicPgFdIO, 1);
 
     io->fd = fd;
-    if (io_uring) {
-        open_ring(io);
-    }
+    io->ring_is_open = io_uring && open_ring(io);
+    io->read_batched = io->ring_is_open;
+    io->write_batched = io->ring_is_open && !refuses;
     return io;
 }
 
@@ -195,6 +194,8 @@ void xen_nic_pg_fdio_free(XenNicPgFdIO *io)
     if (!io) {
         return;
     }
-    close_ring(io);
+    if (io->ring_is_open) {
+        close_ring(io);
+    }
     g_free(io);
 }

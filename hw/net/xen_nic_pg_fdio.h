@@ -31,10 +31,13 @@ typedef struct XenNicPgFdOp {
  * xen_nic_pg_fdio_new:
  * @fd: the descriptor, which doesn't block; stays the caller's
  * @io_uring: use io_uring, if this machine has it
+ * @refuses: a write may fail since it would block, as when a send buffer is
+ *           full; such writes aren't done in bursts, in which one that fits
+ *           could overtake one that doesn't
  *
  * Returns: a place to do bursts from.
  */
-XenNicPgFdIO *xen_nic_pg_fdio_new(int fd, bool io_uring);
+XenNicPgFdIO *xen_nic_pg_fdio_new(int fd, bool io_uring, bool refuses);
 
 /**
  * xen_nic_pg_fdio_free:
@@ -45,16 +48,18 @@ void xen_nic_pg_fdio_free(XenNicPgFdIO *io);
 /**
  * xen_nic_pg_fdio_is_batched:
  * @io: where bursts are done
+ * @write: of writes, else of reads
  *
- * Returns: true if a burst is one system call.
+ * Returns: true if a burst is one system call.  Of reads that may be known only
+ * after the first.
  */
-bool xen_nic_pg_fdio_is_batched(const XenNicPgFdIO *io);
+bool xen_nic_pg_fdio_is_batched(const XenNicPgFdIO *io, bool write);
 
 /**
  * xen_nic_pg_fdio_read, xen_nic_pg_fdio_write: do a burst
  * @io: where
  * @ops: the packets; their results are set
- * @nr: how many, at most XEN_NIC_PG_FDIO_BURST
+ * @nr: how many, 1 to XEN_NIC_PG_FDIO_BURST
  *
  * Packets are done in order.  One that would block is left undone, with
  * -EAGAIN, and so may be those behind it, or not: by then it may no longer

@@ -31,7 +31,7 @@
  * the rest is kept here.
  *
  * A tap with a send buffer that can fill (-netdev tap,sndbuf=) takes one packet
- * a call: in a burst, one that doesn't fit could be overtaken by others.
+ * a call.
  *
  * While the link is down the net layer has the file, and a netdev that is
  * deleted counts as down.
@@ -96,7 +96,6 @@ typedef struct TapFrame {
  *         loop, while the queue's thread doesn't look
  * @fd: the tap's file, while it is taken
  * @io: does bursts on it, while the queue's thread has it; else NULL
- * @write_singly: the tap may refuse a packet and take the next
  * @reading: listens for frames from the tap
  * @writing: listens for room in the tap
  * @buffers: READ_BURST times FRAME_ROOM
@@ -116,7 +115,6 @@ struct XenNicPgTapPort {
     bool taken;
     int fd;
     XenNicPgFdIO *io;
-    bool write_singly;
     bool reading;
     bool writing;
     uint8_t *buffers;
@@ -207,7 +205,6 @@ static unsigned int tap_send(XenNicPgPort *port, XenNicPgPacket *packets,
                              unsigned int nr)
 {
     XenNicPgTapPort *tap = to_tap(port);
-    unsigned int most = tap->write_singly ? 1 : XEN_NIC_PG_FDIO_BURST;
     unsigned int done = 0, burst, taken;
 
     if (!tap->io) {
@@ -217,7 +214,7 @@ static unsigned int tap_send(XenNicPgPort *port, XenNicPgPacket *packets,
         return nr;
     }
     do {
-        burst = MIN(nr - done, most);
+        burst = MIN(nr - done, XEN_NIC_PG_FDIO_BURST);
         taken = write_burst(tap, packets + done, burst);
         done += taken;
     } while (taken == burst && done < nr);
@@ -498,11 +495,9 @@ static void tap_attach(XenNicPgPort *port)
     if (!tap->taken) {
         return;
     }
-    tap->io = xen_nic_pg_fdio_new(tap->fd, tap->io_uring);
-    tap->write_singly = xen_nic_pg_fdio_is_batched(tap->io) &&
-                        can_refuse(tap->fd);
-    trace_xen_nic_pg_tap_attach(tap->fd, xen_nic_pg_fdio_is_batched(tap->io),
-                                tap->write_singly);
+    tap->io = xen_nic_pg_fdio_new(tap->fd, tap->io_uring, can_refuse(tap->fd));
+    trace_xen_nic_pg_tap_attach(tap->fd,
+                                xen_nic_pg_fdio_is_batched(tap->io, true));
 }
 
 static void tap_detach(XenNicPgPort *port)

@@ -5,10 +5,11 @@
  * The file is one end of a pair of sockets that keep packets apart, as a tap
  * does, and that can be full.  Each test runs with io_uring, where this
  * machine has it, and without: all but the number of system calls must be the
- * same.
+ * same.  A file that doesn't know RWF_NOWAIT is a pseudo-terminal.
  */
 
 #include "qemu/osdep.h"
+#include <termios.h>
 #include "hw/net/xen_nic_pg_fdio.h"
 
 #define NR XEN_NIC_PG_FDIO_BURST
@@ -35,7 +36,7 @@ static void set_up(Fixture *f, gconstpointer io_uring)
                                  fds));
     f->near = fds[0];
     f->far = fds[1];
-    f->io = xen_nic_pg_fdio_new(f->near, GPOINTER_TO_INT(io_uring));
+    f->io = xen_nic_pg_fdio_new(f->near, GPOINTER_TO_INT(io_uring), false);
     for (unsigned int i = 0; i < NR; i++) {
         char *start = (char *)&f->data[i];
 
@@ -67,17 +68,18 @@ static void expect_far(Fixture *f, uint32_t number)
     g_assert_cmpuint(got, ==, number);
 }
 
-static void check_calls(Fixture *f, unsigned int calls, unsigned int singly)
+static void check_calls(Fixture *f, bool write, unsigned int calls,
+                        unsigned int singly)
 {
     g_assert_cmpuint(calls, ==,
-                     xen_nic_pg_fdio_is_batched(f->io) ? 1 : singly);
+                     xen_nic_pg_fdio_is_batched(f->io, write) ? 1 : singly);
 }
 
 static void test_write(Fixture *f, gconstpointer io_uring)
 {
     for (unsigned int nr = 1; nr <= NR; nr++) {
         number_data(f, nr);
-        check_calls(f, xen_nic_pg_fdio_write(f->io, f->ops, nr), nr);
+        check_calls(f, true, xen_nic_pg_fdio_write(f->io, f->ops, nr), nr);
         for (unsigned int i = 0; i < nr; i++) {
             g_assert_cmpint(f->ops[i].result, ==, sizeof(f->data[i]));
             expect_far(f, nr + i);
@@ -93,7 +95,8 @@ static void test_read(Fixture *f, gconstpointer io_uring)
             g_assert_cmpint(send(f->far, &i, sizeof(i), 0), ==, sizeof(i));
         }
         number_data(f, 1000);
-        check_calls(f, xen_nic_pg_fdio_read(f->io, f->ops, NR), nr + 1);
+        check_calls(f, false, xen_nic_pg_fdio_read(f->io, f->ops, NR),
+                    nr + 1);
         for (uint32_t i = 0; i < NR; i++) {
             g_assert_cmpint(f->ops[i].result, ==,
                             i < nr ? sizeof(f->data[i]) : -EAGAIN);
@@ -108,6 +111,9 @@ static void test_full(Fixture *f, gconstpointer io_uring)
     unsigned int taken = 0, bursts = 0;
     bool full = false;
 
+    xen_nic_pg_fdio_free(f->io);
+    f->io = xen_nic_pg_fdio_new(f->near, GPOINTER_TO_INT(io_uring), true);
+    g_assert_false(xen_nic_pg_fdio_is_batched(f->io, true));
     while (!full) {
         g_assert_cmpuint(bursts, <, 1000);
         number_data(f, NR * bursts++);
@@ -138,6 +144,52 @@ static void test_error(Fixture *f, gconstpointer io_uring)
     expect_far(f, 2);
 }
 
+static int open_terminal(void)
+{
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+    struct termios raw;
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_no_errno(grantpt(fd));
+    g_assert_no_errno(unlockpt(fd));
+    g_assert_no_errno(tcgetattr(fd, &raw));
+    cfmakeraw(&raw);
+    g_assert_no_errno(tcsetattr(fd, TCSANOW, &raw));
+    return fd;
+}
+
+/* Reads aren't done in bursts, writes are, and none waits. */
+static void test_no_nowait(Fixture *f, gconstpointer io_uring)
+{
+    int near = open_terminal();
+    int far = open(ptsname(near), O_RDWR | O_NOCTTY | O_NONBLOCK);
+    XenNicPgFdIO *io = xen_nic_pg_fdio_new(near, GPOINTER_TO_INT(io_uring),
+                                           false);
+
+    g_assert_cmpint(far, >=, 0);
+    for (uint32_t i = 1; i < 5; i++) {
+        uint32_t got = i;
+
+        g_assert_cmpint(write(far, &got, sizeof(got)), ==, sizeof(got));
+        xen_nic_pg_fdio_read(io, f->ops, 3);
+        g_assert_cmpint(f->ops[0].result, ==, sizeof(got));
+        g_assert_cmpuint(f->data[0], ==, i);
+        g_assert_cmpint(f->ops[1].result, ==, -EAGAIN);
+        g_assert_cmpint(f->ops[2].result, ==, -EAGAIN);
+
+        xen_nic_pg_fdio_write(io, f->ops, 1);
+        g_assert_cmpint(f->ops[0].result, ==, sizeof(got));
+        g_assert_cmpint(read(far, &got, sizeof(got)), ==, sizeof(got));
+        g_assert_cmpuint(got, ==, i);
+    }
+    if (xen_nic_pg_fdio_is_batched(io, false)) {
+        g_test_skip("a pseudo-terminal knows RWF_NOWAIT here");
+    }
+    xen_nic_pg_fdio_free(io);
+    close(far);
+    close(near);
+}
+
 static void add_both(const char *name, void (*test)(Fixture *, gconstpointer))
 {
     g_autofree char *batched = g_strconcat("/fdio/", name, "/io-uring", NULL);
@@ -156,5 +208,6 @@ int main(int argc, char **argv)
     add_both("read", test_read);
     add_both("full", test_full);
     add_both("error", test_error);
+    add_both("no-nowait", test_no_nowait);
     return g_test_run();
 }
