@@ -407,13 +407,34 @@ bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp)
  * Life
  */
 
+typedef struct QueueCall {
+    QEMUBHFunc *fn;
+    void *opaque;
+    bool done;
+} QueueCall;
+
+static void call_here(void *opaque)
+{
+    QueueCall *call = opaque;
+
+    call->fn(call->opaque);
+    qatomic_store_release(&call->done, true);
+}
+
+/*
+ * aio_wait_bh_oneshot() itself orders what @fn did before what follows here, by
+ * barriers that ThreadSanitizer doesn't know; it does know the flag.
+ */
 void xen_nic_pg_queue_call(XenNicPgQueue *queue, QEMUBHFunc *fn, void *opaque)
 {
+    QueueCall call = { .fn = fn, .opaque = opaque };
+
     if (queue->ctx == qemu_get_current_aio_context()) {
         fn(opaque);
-    } else {
-        aio_wait_bh_oneshot(queue->ctx, fn, opaque);
+        return;
     }
+    aio_wait_bh_oneshot(queue->ctx, call_here, &call);
+    g_assert(qatomic_load_acquire(&call.done));
 }
 
 XenNicPgQueue *xen_nic_pg_queue_new(XenNicPgPort *port, AioContext *ctx,

@@ -139,6 +139,19 @@ static XenNicPgTapPort *to_tap(XenNicPgPort *port)
 static void on_readable(void *opaque);
 static void on_writable(void *opaque);
 
+/*
+ * A thread that polls has to be able to poll everything.  There's nothing in
+ * memory that tells of a frame in a tap, so this takes a system call, but none
+ * that sleeps.
+ */
+static bool on_poll(void *opaque)
+{
+    XenNicPgTapPort *tap = opaque;
+    GPollFD file = { .fd = tap->fd, .events = G_IO_IN };
+
+    return tap->reading && g_poll(&file, 1, 0) > 0;
+}
+
 static void listen_for(XenNicPgTapPort *tap, bool reading, bool writing)
 {
     if (tap->reading != reading || tap->writing != writing) {
@@ -146,7 +159,9 @@ static void listen_for(XenNicPgTapPort *tap, bool reading, bool writing)
         tap->writing = writing;
         aio_set_fd_handler(tap->port.queue->ctx, tap->fd,
                            reading ? on_readable : NULL,
-                           writing ? on_writable : NULL, NULL, NULL, tap);
+                           writing ? on_writable : NULL,
+                           reading ? on_poll : NULL,
+                           reading ? on_readable : NULL, tap);
     }
 }
 
