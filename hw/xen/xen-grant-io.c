@@ -197,10 +197,10 @@ static void offer_to_cache(XenGrantIO *io)
 }
 
 /*
- * The peer's processor has written these bytes, so they are in its caches and
- * not in ours.  Loads that nothing waits for fetch many lines at a time; whoever
- * reads them afterwards, as the kernel does in the middle of its work, would
- * wait for each.  (Prefetch instructions can be, and are, dropped.)
+ * The peer's processor has written these bytes, so they are in its caches, not
+ * in ours.  Loads that nothing waits for fetch many lines at a time; whoever
+ * reads the bytes afterwards, as the kernel does in the middle of its work,
+ * would wait for each line.  (Prefetch instructions can be, and are, dropped.)
  */
 static void fetch_mapped(XenGrantIO *io)
 {
@@ -209,7 +209,7 @@ static void fetch_mapped(XenGrantIO *io)
 
         for (unsigned int j = 0; segment->grant && j < segment->len;
              j += CACHE_LINE) {
-            (void)*(const volatile uint8_t *)(segment->data + j);
+            qatomic_read((uint8_t *)segment->data + j);
         }
     }
 }

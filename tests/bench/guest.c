@@ -7,9 +7,9 @@
  *   network's sender, to receive
  *
  * To send, the guest fills its ring, publishes a burst at a time, and, as
- * Linux' pktgen does, spins while the ring is full.  To receive, the same thread sends bursts into the
- * tap's interface and takes what has come to the ring, so that there are two
- * threads for two processors, as there are in the floor.
+ * Linux' pktgen does, spins while the ring is full.  To receive, the same
+ * thread sends bursts into the tap's interface and takes what has come to the
+ * ring, so that there are two threads for two processors, as in the floor.
  */
 
 #include <signal.h>

@@ -162,7 +162,7 @@ static void negotiate(Virtio *virtio)
                    seen | VIRTIO_CONFIG_S_FEATURES_OK);
     if (!(read_register(virtio, VIRTIO_MMIO_STATUS) &
           VIRTIO_CONFIG_S_FEATURES_OK)) {
-        g_error("virtio: virtio-net lacks one of the features %#llx",
+        g_error("virtio: virtio-net lacks one of the features 0x%llx",
                 FEATURES);
     }
 }
@@ -232,9 +232,8 @@ static void publish(Virtio *virtio, unsigned int number, unsigned int nr)
 /* How many buffers the device has given back that weren't looked at. */
 static unsigned int count_used(const Queue *queue)
 {
-    uint16_t idx = *(volatile uint16_t *)&queue->vring.used->idx;
+    uint16_t idx = __atomic_load_n(&queue->vring.used->idx, __ATOMIC_ACQUIRE);
 
-    atomic_thread_fence(memory_order_acquire);
     return (uint16_t)(idx - queue->used);
 }
 
