@@ -27,6 +27,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/atomic.h"
 #include "qemu/memalign.h"
 #include "hw/xen/xen-grant-io.h"
 
@@ -209,7 +210,7 @@ static void fetch_mapped(XenGrantIO *io)
 
         for (unsigned int j = 0; segment->grant && j < segment->len;
              j += CACHE_LINE) {
-            qatomic_read((uint8_t *)segment->data + j);
+            (void)qatomic_read((uint8_t *)segment->data + j);
         }
     }
 }

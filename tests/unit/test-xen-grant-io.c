@@ -215,17 +215,17 @@ static void test_write(void)
  */
 static void test_callers_memory(void)
 {
+    static uint8_t data[128] QEMU_ALIGNED(128);     /* within a page */
     Fixture f = begin(true, 64);
-    g_autofree uint8_t *data = g_malloc(NR_REFS);
     XenGrantSegment *seg;
 
-    memset(data, 0x42, NR_REFS);
+    memset(data, 0x42, sizeof(data));
     g_assert_null(xen_grant_io_add_mapped(f.io, 5));
-    seg = xen_grant_io_add_copied(f.io, 5, 10, NR_REFS, data);
+    seg = xen_grant_io_add_copied(f.io, 5, 10, sizeof(data), data);
     g_assert(seg->data == data);
     xen_grant_io_submit(f.io);
     xen_grant_io_reset(f.io);
-    g_assert_cmpmem(page(5) + 10, NR_REFS, data, NR_REFS);
+    g_assert_cmpmem(page(5) + 10, sizeof(data), data, sizeof(data));
     g_assert_cmpuint(xen.copy_calls, ==, 1);
 
     seg = xen_grant_io_add_mapped(f.io, 5);
