@@ -8,7 +8,8 @@
  * (xen_nic_pg_fdio.c).  The net layer gets the file back when it stops.
  *
  * Guest to host: each packet is a write whose iovecs are the guest's mapped
- * pages, so the kernel makes the only copy.
+ * pages, so the kernel makes the only copy (but of short ones, see
+ * xen_nic_pg_tx.c).
  *
  * Host to guest: frames are read right into the mapped pages of the ring slots
  * that they will have, so again the kernel makes the only copy.  How long a

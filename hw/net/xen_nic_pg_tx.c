@@ -17,7 +17,10 @@
  * the guest's ring fills up, and the guest waits.
  *
  * Headers are looked at in a private copy, which is then what is sent; other
- * bytes go from the guest's page to the port untouched.  Where the port takes
+ * bytes go from the guest's page to the port untouched.  A frame that is no
+ * longer than headers are is copied, too: a line of each of a hundred pages at
+ * the same offset doesn't stay in the cache until the port reads it, their
+ * copies side by side do.  Where the port takes
  * no checksums or segmentation, the frame is copied as a whole and software
  * does it (send_in_software()).
  *
