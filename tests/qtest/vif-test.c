@@ -173,6 +173,7 @@ static void spawn_qemu(VifTest *test, const char *device, int monitor,
     g_autofree char *nic = g_strconcat("xen-nic-pg,netdev=net", device, NULL);
     const char *const options[] = {
         "-chardev", chardev, "-mon", "chardev=qmp,mode=control",
+        "-object", "iothread,id=" VIF_TEST_IOTHREAD,
         "-netdev", net, "-device", nic, NULL
     };
     const int fds[] = { monitor, netdev };

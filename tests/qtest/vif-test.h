@@ -41,6 +41,9 @@ typedef enum VifTestNetdev {
     VIF_TEST_TAP,
 } VifTestNetdev;
 
+/* An IOThread that QEMU has, for the device to use or not */
+#define VIF_TEST_IOTHREAD "thread"
+
 /**
  * VifTestOptions: what to start
  * @device: further options of -device xen-nic-pg, as ",key=value…", or NULL

@@ -42,6 +42,8 @@ static const Way ways[] = {
     { "persistent", "", true },
     { "no-io-uring", ",io-uring=off", true },
     { "no-threads", ",queue-threads=off", true },
+    { "iothread", ",iothread=" VIF_TEST_IOTHREAD, true },
+    { "no-polling", ",poll-max-ns=0", true },
     { "no-tap-port", ",tap-port=off", true },
 };
 
