@@ -61,6 +61,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNicPg, XEN_NIC_PG)
 /* Far above what a frontend could use well, far below gntdev's limit */
 #define MAX_GRANTS_LIMIT 16384
 
+/* As an IOThread has it (iothread.c) */
+#define POLL_MAX_NS_DEFAULT 32768
+
 /**
  * XenNicPg: what the user wants of a vif
  * @handle: of which vif; HANDLE_ALL: of all that have no options of their own
@@ -68,7 +71,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNicPg, XEN_NIC_PG)
  * @max_grants: pages that may stay mapped per direction, 0: none
  * @queue_threads: each queue has a thread, if its port allows that
  * @iothread: one thread for all, rather than one each that we make; or NULL
- * @poll_max_ns: of threads that we make; negative: as for any IOThread
+ * @poll_max_ns: of threads that we make
  */
 struct XenNicPg {
     DeviceState parent_obj;
@@ -338,7 +341,8 @@ static char *tap_name(XenNicPgVif *vif)
 static bool find_thread(XenNicPgVif *vif, IOThread **thread, Error **errp)
 {
     const XenNicPg *options = vif->options;
-    g_autofree char *id = NULL;
+    g_autofree char *id = NULL, *poll_max_ns = NULL;
+    Object *object;
 
     *thread = options->iothread;
     if (*thread || !options->queue_threads) {
@@ -346,13 +350,15 @@ static bool find_thread(XenNicPgVif *vif, IOThread **thread, Error **errp)
     }
     id = g_strdup_printf(TYPE_XEN_NIC_PG "-%d.%d", vif->xendev.dom,
                          vif->xendev.dev);
-    vif->thread = iothread_create(id, errp);
-    *thread = vif->thread;
-    if (*thread && options->poll_max_ns >= 0) {
-        object_property_set_int(OBJECT(*thread), "poll-max-ns",
-                                options->poll_max_ns, &error_abort);
+    poll_max_ns = g_strdup_printf("%" PRId64, options->poll_max_ns);
+    object = object_new_with_props(TYPE_IOTHREAD, object_get_internal_root(),
+                                   id, errp, "poll-max-ns", poll_max_ns, NULL);
+    if (!object) {
+        return false;
     }
-    return *thread;
+    vif->thread = IOTHREAD(object);
+    *thread = vif->thread;
+    return true;
 }
 
 static bool make_queue(XenNicPgVif *vif, MemReentrancyGuard *guard,
@@ -727,6 +733,11 @@ static void options_realize(DeviceState *dev, Error **errp)
                    "to %u", options->max_grants, MAX_GRANTS_LIMIT);
         return;
     }
+    if (options->poll_max_ns < 0) {
+        error_setg(errp, "property 'poll-max-ns' is %" PRId64 ", expected 0 "
+                   "or more", options->poll_max_ns);
+        return;
+    }
     if (options->nic.netdev && !qemu_find_netdev(options->nic.netdev)) {
         error_setg(errp, "property 'netdev' is '%s', expected the id of a "
                    "netdev", options->nic.netdev);
@@ -746,7 +757,8 @@ static const Property options_properties[] = {
     DEFINE_PROP_BOOL("queue-threads", XenNicPg, queue_threads, true),
     DEFINE_PROP_LINK("iothread", XenNicPg, iothread, TYPE_IOTHREAD,
                      IOThread *),
-    DEFINE_PROP_INT64("poll-max-ns", XenNicPg, poll_max_ns, -1),
+    DEFINE_PROP_INT64("poll-max-ns", XenNicPg, poll_max_ns,
+                      POLL_MAX_NS_DEFAULT),
 };
 
 static void options_class_init(ObjectClass *klass, void *data)
