@@ -2,8 +2,9 @@
 """The environment that test programs run in.
 
 With AddressSanitizer and UBSan, a finding ends the program, so that no test
-overlooks it; with ThreadSanitizer, the program ends with a failure.  Leaks that aren't ours are known by the functions on their
-stacks, GLib's included, which takes the unwinder that needs no frame pointers.
+overlooks it; with ThreadSanitizer, the program ends with a failure.  Leaks that
+aren't ours are known by the functions on their stacks, GLib's included, which
+takes the unwinder that needs no frame pointers.
 """
 
 import os

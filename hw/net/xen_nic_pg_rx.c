@@ -228,26 +228,26 @@ bool xen_nic_pg_rx_lend(XenNicPgQueue *queue, void **pages, unsigned int *nr)
 }
 
 /*
- * Consume a request and add its response to the burst.  Returns the slot's page
- * if it is mapped, else NULL.
+ * Consume a request and add its response to the burst.  Returns whether the slot
+ * was lent, and if so, its page in *segment, NULL if that isn't mapped.
  */
-static XenGrantSegment *take_slot(XenNicPgRx *rx, netif_rx_request_t *request)
+static bool take_slot(XenNicPgRx *rx, netif_rx_request_t *request,
+                      XenGrantSegment **segment)
 {
     netif_rx_response_t *response = &rx->responses[rx->nr_responses];
-    XenGrantSegment *segment = NULL;
+    bool lent = rx->next_lent < rx->nr_lent;
 
-    if (rx->next_lent < rx->nr_lent) {
+    if (lent) {
         *request = rx->requests[rx->next_lent];
-        segment = rx->lent[rx->next_lent++];
+        *segment = rx->lent[rx->next_lent++];
     } else {
         RING_COPY_REQUEST(&rx->ring, rx->ring.req_cons, request);
-        segment = xen_grant_io_add_mapped(rx->io, request->gref);
     }
     rx->ring.req_cons++;
     rx->segments[rx->nr_responses] = NULL;
     rx->nr_responses++;
     *response = (netif_rx_response_t) { .id = request->id };
-    return segment;
+    return lent;
 }
 
 /* Returns where the bytes from @offset on are. */
@@ -263,30 +263,25 @@ static uint8_t *find_bytes(const XenNicPgBytes *bytes, size_t offset)
     return iov->iov_base + offset;
 }
 
-/* Bytes that are in private memory until the burst is published, or NULL. */
-static uint8_t *find_private(const XenNicPgBytes *bytes, size_t offset)
-{
-    uint8_t *data = bytes->buffer ? find_bytes(bytes, offset) : NULL;
-
-    return data && data == bytes->buffer + offset ? data : NULL;
-}
-
 /* Put @len bytes from @offset on into the next slot's page. */
 static netif_rx_response_t *put_data(XenNicPgRx *rx,
                                      const XenNicPgBytes *bytes,
                                      size_t offset, size_t len)
 {
     unsigned int index = rx->nr_responses;
+    uint8_t *data = find_bytes(bytes, offset);
+    bool private = bytes->buffer && data == bytes->buffer + offset;
     netif_rx_request_t request;
-    XenGrantSegment *segment = take_slot(rx, &request);
-    uint8_t *private = NULL;
+    XenGrantSegment *segment;
 
-    if (!segment) {
-        private = find_private(bytes, offset);
-        segment = xen_grant_io_add_copied(rx->io, request.gref, 0, len,
-                                          private);
+    if (!take_slot(rx, &request, &segment)) {
+        segment = xen_grant_io_add_mapped(rx->io, request.gref);
     }
-    if (!private && segment->data != find_bytes(bytes, offset)) {
+    if (!segment) {
+        segment = xen_grant_io_add_copied(rx->io, request.gref, 0, len,
+                                          private ? data : NULL);
+    }
+    if (segment->data != data) {
         get_bytes(bytes, offset, segment->data, len);
     }
     rx->segments[index] = segment;
@@ -298,13 +293,14 @@ static void put_gso(XenNicPgRx *rx, const RxMarks *marks)
 {
     netif_rx_response_t *response = &rx->responses[rx->nr_responses];
     netif_rx_request_t request;
+    XenGrantSegment *unused;
     netif_extra_info_t extra = {
         .type = XEN_NETIF_EXTRA_TYPE_GSO,
         .u.gso.size = marks->gso_size,
         .u.gso.type = marks->gso_type,
     };
 
-    take_slot(rx, &request);
+    take_slot(rx, &request, &unused);
     memcpy(response, &extra, sizeof(extra));
 }
 

@@ -20,9 +20,8 @@
  * bytes go from the guest's page to the port untouched.  A frame that is no
  * longer than headers are is copied, too: a line of each of a hundred pages at
  * the same offset doesn't stay in the cache until the port reads it, their
- * copies side by side do.  Where the port takes
- * no checksums or segmentation, the frame is copied as a whole and software
- * does it (send_in_software()).
+ * copies side by side do.  Where the port takes no checksums or segmentation,
+ * the frame is copied as a whole and software does it (send_in_software()).
  *
  * A bad frame is answered with an error and counted by reason; only a
  * frontend whose indexes can't be true, or whose frame would never end, is
