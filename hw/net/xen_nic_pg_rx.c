@@ -228,7 +228,7 @@ bool xen_nic_pg_rx_lend(XenNicPgQueue *queue, void **pages, unsigned int *nr)
 }
 
 /*
- * Consume a request and add its response to the burst.  Returns whether the slot
+ * Consume a request and add its response to the burst.  Returns whether a slot
  * was lent, and if so, its page in *segment, NULL if that isn't mapped.
  */
 static bool take_slot(XenNicPgRx *rx, netif_rx_request_t *request,
