@@ -56,7 +56,10 @@ static void prepare_op(XenNicPgFdIO *io, XenNicPgFdOp *op, bool write)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring);
 
-    if (write) {
+    if (write && op->nr_iov == 1) {
+        io_uring_prep_write(sqe, io->fd, op->iov->iov_base, op->iov->iov_len,
+                            0);
+    } else if (write) {
         io_uring_prep_writev(sqe, io->fd, op->iov, op->nr_iov, 0);
     } else {
         io_uring_prep_readv(sqe, io->fd, op->iov, op->nr_iov, 0);

@@ -64,8 +64,8 @@ static bool link_is_down(const NetClientState *nc)
 
 static void send_packet(XenNicPgNetdevPort *port, XenNicPgPacket *packet)
 {
-    struct iovec *iov = packet->iov;
-    unsigned int nr_iov = packet->nr_iov;
+    struct iovec *iov = packet->iov + 1;
+    unsigned int nr_iov = packet->nr_iov - 1;
     ssize_t ret;
 
     if (link_is_down(port->nc)) {
@@ -73,11 +73,7 @@ static void send_packet(XenNicPgNetdevPort *port, XenNicPgPacket *packet)
         return;
     }
     if (port->port.offloads) {
-        iov[0].iov_base = &packet->vnet;
-        iov[0].iov_len = sizeof(packet->vnet);
-    } else {
-        iov++;
-        nr_iov--;
+        iov = xen_nic_pg_packet_with_vnet(packet, &nr_iov);
     }
     ret = qemu_sendv_packet_async(port->nc, iov, nr_iov, on_sent);
     if (ret < 0) {

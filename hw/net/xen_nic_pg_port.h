@@ -20,6 +20,7 @@
 #define HW_NET_XEN_NIC_PG_PORT_H
 
 #include "standard-headers/linux/virtio_net.h"
+#include "xen_nic_pg_offload.h"
 #include "xen_nic_pg_stats.h"
 
 typedef struct XenNicPgPort XenNicPgPort;
@@ -28,6 +29,8 @@ typedef struct XenNicPgQueue XenNicPgQueue;
 /**
  * XenNicPgPacket: a frame on its way to a port
  * @vnet: what is left to do to the frame, for ports with offloads
+ * @start: room for a private copy of the frame's beginning; behind @vnet, so
+ *         that both are one piece of memory
  * @iov: room for the port's own use, followed by the frame's bytes
  * @nr_iov: how many of @iov there are, the port's included
  * @size: length of the frame in bytes
@@ -35,11 +38,41 @@ typedef struct XenNicPgQueue XenNicPgQueue;
  */
 typedef struct XenNicPgPacket {
     struct virtio_net_hdr vnet;
+    uint8_t start[XEN_NIC_PG_HEADERS_MAX];
     struct iovec *iov;
     unsigned int nr_iov;
     size_t size;
     XenNicPgDrop drop;
 } XenNicPgPacket;
+
+/**
+ * xen_nic_pg_packet_with_vnet: a packet's memory, its virtio-net header first
+ * @packet: the packet; asking again gives the same
+ * @nr_iov: where to store how many iovecs there are
+ *
+ * The fewer iovecs, the less the kernel has to look up: a short frame, which
+ * is all in @start, is a single one.
+ *
+ * Returns: the iovecs, which stay the packet's.
+ */
+static inline struct iovec *
+xen_nic_pg_packet_with_vnet(XenNicPgPacket *packet, unsigned int *nr_iov)
+{
+    struct iovec *iov = packet->iov + 1;
+
+    if (iov->iov_base == packet->start) {
+        iov->iov_base = &packet->vnet;
+        iov->iov_len += offsetof(XenNicPgPacket, start);
+    }
+    if (iov->iov_base == &packet->vnet) {
+        *nr_iov = packet->nr_iov - 1;
+        return iov;
+    }
+    packet->iov[0].iov_base = &packet->vnet;
+    packet->iov[0].iov_len = sizeof(packet->vnet);
+    *nr_iov = packet->nr_iov;
+    return packet->iov;
+}
 
 /**
  * XenNicPgBytes: a frame that comes from a port

@@ -122,7 +122,6 @@ bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp);
  * @packets: the same, for the port
  * @iov: the packets' iovecs: each has one for the port, one for what is copied
  *       of the beginning, and one per slot
- * @headers: private copies of headers that are looked at, and of short frames
  * @nr_seen: requests, the last on the ring, that don't make up a frame yet
  * @nr_frames: frames in the burst
  * @next_frame: the first of them that hasn't been answered
@@ -143,7 +142,6 @@ typedef struct XenNicPgTx {
     XenNicPgFrame frames[XEN_NIC_PG_BURST];
     XenNicPgPacket packets[XEN_NIC_PG_BURST];
     struct iovec iov[3 * XEN_NIC_PG_BURST];
-    uint8_t headers[XEN_NIC_PG_BURST][XEN_NIC_PG_HEADERS_MAX];
     unsigned int nr_seen;
     unsigned int nr_frames;
     unsigned int next_frame;

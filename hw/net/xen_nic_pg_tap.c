@@ -182,10 +182,7 @@ static void prepare_writes(XenNicPgFdOp *ops, XenNicPgPacket *packets,
                            unsigned int nr)
 {
     for (unsigned int i = 0; i < nr; i++) {
-        packets[i].iov[0].iov_base = &packets[i].vnet;
-        packets[i].iov[0].iov_len = sizeof(packets[i].vnet);
-        ops[i].iov = packets[i].iov;
-        ops[i].nr_iov = packets[i].nr_iov;
+        ops[i].iov = xen_nic_pg_packet_with_vnet(&packets[i], &ops[i].nr_iov);
     }
 }
 

@@ -199,17 +199,17 @@ static bool fill_iov(XenNicPgPacket *packet, const XenNicPgFrame *frame,
 }
 
 /* Make the beginning a private copy, which the packet then begins with. */
-static size_t copy_headers(XenNicPgPacket *packet, uint8_t *headers)
+static size_t copy_start(XenNicPgPacket *packet)
 {
     struct iovec *rest = packet->iov + 1;
     unsigned int nr_rest = packet->nr_iov - 1;
     size_t len;
 
-    len = iov_to_buf(rest, nr_rest, 0, headers, XEN_NIC_PG_HEADERS_MAX);
+    len = iov_to_buf(rest, nr_rest, 0, packet->start, sizeof(packet->start));
     iov_discard_front(&rest, &nr_rest, len);
     memmove(packet->iov + 2, rest, nr_rest * sizeof(*rest));
     packet->nr_iov = 2 + nr_rest;
-    packet->iov[1].iov_base = headers;
+    packet->iov[1].iov_base = packet->start;
     packet->iov[1].iov_len = len;
     return len;
 }
@@ -240,13 +240,12 @@ static void set_vnet_gso(struct virtio_net_hdr *vnet,
  * Returns why the frame can't be sent, or NONE.
  */
 static XenNicPgDrop prepare_offloads(XenNicPgPacket *packet,
-                                     const XenNicPgFrame *frame,
-                                     uint8_t *private)
+                                     const XenNicPgFrame *frame)
 {
-    size_t len = copy_headers(packet, private);
+    size_t len = copy_start(packet);
     XenNicPgHeaders headers;
 
-    if (!xen_nic_pg_find_headers(private, len, &headers)) {
+    if (!xen_nic_pg_find_headers(packet->start, len, &headers)) {
         return frame->gso_size ? XEN_NIC_PG_DROP_GSO
                                : XEN_NIC_PG_DROP_CHECKSUM;
     }
@@ -256,7 +255,7 @@ static XenNicPgDrop prepare_offloads(XenNicPgPacket *packet,
         }
         set_vnet_gso(&packet->vnet, frame, &headers);
     }
-    xen_nic_pg_blank_checksum(private, &headers, frame->size);
+    xen_nic_pg_blank_checksum(packet->start, &headers, frame->size);
     packet->vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
     packet->vnet.csum_start = headers.l4;
     packet->vnet.csum_offset = xen_nic_pg_checksum_field(&headers);
@@ -265,8 +264,7 @@ static XenNicPgDrop prepare_offloads(XenNicPgPacket *packet,
 
 static XenNicPgDrop prepare_packet(XenNicPgPacket *packet,
                                    const XenNicPgFrame *frame,
-                                   XenGrantSegment **segments,
-                                   uint8_t *headers)
+                                   XenGrantSegment **segments)
 {
     packet->vnet = (struct virtio_net_hdr) { 0 };
     packet->size = frame->size;
@@ -276,10 +274,10 @@ static XenNicPgDrop prepare_packet(XenNicPgPacket *packet,
         return XEN_NIC_PG_DROP_GRANT;
     }
     if (frame->gso_size || (frame->flags & NETTXF_csum_blank)) {
-        return prepare_offloads(packet, frame, headers);
+        return prepare_offloads(packet, frame);
     }
-    if (frame->size <= XEN_NIC_PG_HEADERS_MAX) {
-        copy_headers(packet, headers);
+    if (frame->size <= sizeof(packet->start)) {
+        copy_start(packet);
     }
     if (frame->flags & NETTXF_data_validated) {
         packet->vnet.flags = VIRTIO_NET_HDR_F_DATA_VALID;
@@ -298,8 +296,7 @@ static void prepare_burst(XenNicPgTx *tx, XenGrantSegment **segments)
             continue;
         }
         tx->packets[i].iov = iov;
-        frame->error = prepare_packet(&tx->packets[i], frame, segments,
-                                      tx->headers[i]);
+        frame->error = prepare_packet(&tx->packets[i], frame, segments);
         segments += frame->nr_slots;
         iov += 2 + frame->nr_slots;
     }
