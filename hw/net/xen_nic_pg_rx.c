@@ -398,6 +398,16 @@ static void publish_responses(XenNicPgQueue *queue)
     xen_nic_pg_queue_notify(queue, notify, &rx->counters);
 }
 
+/* Pages were lent for more frames than came. */
+static void give_back_unused(XenNicPgRx *rx)
+{
+    for (unsigned int i = rx->next_lent; i < rx->nr_lent; i++) {
+        if (rx->lent[i]) {
+            xen_grant_io_give_back(rx->io, rx->lent[i]);
+        }
+    }
+}
+
 void xen_nic_pg_rx_publish(XenNicPgQueue *queue)
 {
     XenNicPgRx *rx = &queue->rx;
@@ -405,6 +415,7 @@ void xen_nic_pg_rx_publish(XenNicPgQueue *queue)
     if (rx->nr_responses) {
         publish_responses(queue);
     }
+    give_back_unused(rx);
     rx->nr_lent = 0;
     rx->next_lent = 0;
     xen_grant_io_reset(rx->io);

@@ -120,6 +120,12 @@ void xen_grant_cache_put(XenGrantCache *cache, XenGrant *grant)
     grant->mapping->nr_busy--;
 }
 
+void xen_grant_cache_put_unused(XenGrantCache *cache, XenGrant *grant)
+{
+    xen_grant_cache_put(cache, grant);
+    cache->stats.hits--;
+}
+
 static XenGrantMapping *mapping_new(unsigned int max_pages)
 {
     XenGrantMapping *mapping;

@@ -136,6 +136,12 @@ XenGrantSegment *xen_grant_io_add_mapped(XenGrantIO *io, uint32_t ref)
     return grant ? add_segment(io, grant, grant->addr, XEN_PAGE_SIZE) : NULL;
 }
 
+void xen_grant_io_give_back(XenGrantIO *io, XenGrantSegment *segment)
+{
+    xen_grant_cache_put_unused(io->cache, segment->grant);
+    segment->grant = NULL;
+}
+
 XenGrantSegment *xen_grant_io_add_copied(XenGrantIO *io, uint32_t ref,
                                          unsigned int offset, unsigned int len,
                                          void *data)

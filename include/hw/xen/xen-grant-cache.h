@@ -29,7 +29,7 @@ typedef struct XenGrant {
 
 /**
  * XenGrantCacheStats: what the cache did
- * @hits: lookups that found the page mapped and free
+ * @hits: lookups that found the page mapped and free, and were of use
  * @first: references that were mapped when they were first seen
  * @busy: lookups that failed since the page was in use already
  * @full: references that weren't mapped for want of room
@@ -82,6 +82,13 @@ XenGrant *xen_grant_cache_get(XenGrantCache *cache, uint32_t ref);
  * @grant: what xen_grant_cache_get() returned
  */
 void xen_grant_cache_put(XenGrantCache *cache, XenGrant *grant);
+
+/**
+ * xen_grant_cache_put_unused: put a page back that wasn't read or written
+ * @cache: the cache
+ * @grant: what xen_grant_cache_get() returned; it doesn't count as a hit
+ */
+void xen_grant_cache_put_unused(XenGrantCache *cache, XenGrant *grant);
 
 /**
  * xen_grant_cache_insert: map references for later

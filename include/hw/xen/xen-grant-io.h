@@ -92,6 +92,14 @@ XenGrantSegment *xen_grant_io_add(XenGrantIO *io, uint32_t ref,
 XenGrantSegment *xen_grant_io_add_mapped(XenGrantIO *io, uint32_t ref);
 
 /**
+ * xen_grant_io_give_back: do without a mapped page after all
+ * @io: the burst
+ * @segment: what xen_grant_io_add_mapped() returned, neither read nor written;
+ *           its page is no longer the caller's
+ */
+void xen_grant_io_give_back(XenGrantIO *io, XenGrantSegment *segment);
+
+/**
  * xen_grant_io_add_copied: add a segment that is copied, mapped or not
  * @io: the burst, with room
  * @ref: the peer's grant reference
