@@ -240,6 +240,31 @@ static bool read_offloads(XenNicPgVif *vif, XenNicPgQueueConfig *config,
     return true;
 }
 
+static bool has_key(XenNicPgVif *vif, const char *key)
+{
+    g_autofree char *text = xenstore_read_fe_str(&vif->xendev, key);
+
+    return text != NULL;
+}
+
+/* netif.h: one per ring, by keys of their own, or one for both */
+static bool read_event_channels(XenNicPgVif *vif, XenNicPgQueueConfig *config,
+                                Error **errp)
+{
+    if (has_key(vif, "event-channel-tx") || has_key(vif, "event-channel-rx")) {
+        return read_number(vif, "event-channel-tx", INT32_MAX, -1,
+                           &config->tx_event_channel, errp) &&
+               read_number(vif, "event-channel-rx", INT32_MAX, -1,
+                           &config->rx_event_channel, errp);
+    }
+    if (!read_number(vif, "event-channel", INT32_MAX, -1,
+                     &config->tx_event_channel, errp)) {
+        return false;
+    }
+    config->rx_event_channel = config->tx_event_channel;
+    return true;
+}
+
 static bool read_config(XenNicPgVif *vif, XenNicPgQueueConfig *config,
                         Error **errp)
 {
@@ -250,8 +275,7 @@ static bool read_config(XenNicPgVif *vif, XenNicPgQueueConfig *config,
                      errp) ||
         !read_number(vif, "rx-ring-ref", UINT32_MAX, -1, &config->rx_ring_ref,
                      errp) ||
-        !read_number(vif, "event-channel", INT32_MAX, -1,
-                     &config->event_channel, errp) ||
+        !read_event_channels(vif, config, errp) ||
         !read_flag(vif, "request-rx-copy", &rx_copy, errp) ||
         !read_flag(vif, "feature-rx-notify", &config->rx_notify, errp) ||
         !read_flag(vif, "feature-persistent", &persistent, errp) ||
@@ -283,6 +307,7 @@ static void publish_features(XenNicPgVif *vif)
         { "feature-gso-tcpv4", 1 },
         { "feature-gso-tcpv6", 1 },
         { "feature-ipv6-csum-offload", 1 },
+        { "feature-split-event-channels", 1 },
     };
     uint32_t max_grants = vif->options->max_grants;
 
@@ -494,8 +519,8 @@ static int vif_initialise(struct XenLegacyDevice *xendev)
         return -1;
     }
     trace_xen_nic_pg_vif_connect(xendev->name, config.tx_ring_ref,
-                                 config.rx_ring_ref, config.event_channel,
-                                 config.max_grants);
+                                 config.rx_ring_ref, config.tx_event_channel,
+                                 config.rx_event_channel, config.max_grants);
     return 0;
 }
 

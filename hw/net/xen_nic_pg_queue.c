@@ -4,8 +4,9 @@
  *
  * A queue has a transmit half (xen_nic_pg_tx.c), a receive half
  * (xen_nic_pg_rx.c) and a port (xen_nic_pg_port.h).  This file holds them
- * together: it maps the rings, binds the event channel and hands its events
- * to both halves.
+ * together: it maps the rings, binds the event channels and hands their events
+ * to the halves.  A frontend that has one channel for both halves has each of
+ * them look at its ring.
  *
  * It lives as long as the vif; between start and stop it is connected to a
  * frontend.  It has its own gnttab and evtchn handles and its own AioContext,
@@ -37,14 +38,6 @@
  * Events
  */
 
-static void run_rings(XenNicPgQueue *queue)
-{
-    xen_nic_pg_rx_run(queue);
-    if (queue->running) {
-        xen_nic_pg_tx_run(queue);
-    }
-}
-
 static XenNicPgQueue *to_queue(EventNotifier *events)
 {
     return container_of(events, XenNicPgQueue, events);
@@ -55,9 +48,15 @@ static void on_event(EventNotifier *events)
     XenNicPgQueue *queue = to_queue(events);
     int port = qemu_xen_evtchn_pending(queue->xeh);
 
-    if (port == queue->local_port) {
-        qemu_xen_evtchn_unmask(queue->xeh, port);
-        run_rings(queue);
+    if (port < 0) {
+        return;
+    }
+    qemu_xen_evtchn_unmask(queue->xeh, port);
+    if (port == queue->rx_port) {
+        xen_nic_pg_rx_run(queue);
+    }
+    if (port == queue->tx_port && queue->running) {
+        xen_nic_pg_tx_run(queue);
     }
 }
 
@@ -70,7 +69,12 @@ static bool on_poll(void *opaque)
 
 static void on_poll_ready(EventNotifier *events)
 {
-    run_rings(to_queue(events));
+    XenNicPgQueue *queue = to_queue(events);
+
+    xen_nic_pg_rx_run(queue);
+    if (queue->running) {
+        xen_nic_pg_tx_run(queue);
+    }
 }
 
 static void on_poll_begin(EventNotifier *events)
@@ -119,12 +123,12 @@ static void on_rx_bh(void *opaque)
     }
 }
 
-void xen_nic_pg_queue_notify(XenNicPgQueue *queue, bool wanted,
+void xen_nic_pg_queue_notify(XenNicPgQueue *queue, int port, bool wanted,
                              XenNicPgCounters *counters)
 {
     if (wanted) {
         counters->notifications_sent++;
-        qemu_xen_evtchn_notify(queue->xeh, queue->local_port);
+        qemu_xen_evtchn_notify(queue->xeh, port);
     } else {
         counters->notifications_saved++;
     }
@@ -201,7 +205,20 @@ static void unmap_rings(XenNicPgQueue *queue)
     queue->xgt = NULL;
 }
 
-static bool bind_event_channel(XenNicPgQueue *queue, Error **errp)
+/* Returns our end, or -1. */
+static int bind_event_channel(XenNicPgQueue *queue, uint32_t remote,
+                              Error **errp)
+{
+    int port = qemu_xen_evtchn_bind_interdomain(queue->xeh,
+                                                queue->config.domid, remote);
+
+    if (port < 0) {
+        error_setg_errno(errp, errno, "cannot bind event-channel %u", remote);
+    }
+    return port;
+}
+
+static bool bind_event_channels(XenNicPgQueue *queue, Error **errp)
 {
     const XenNicPgQueueConfig *config = &queue->config;
 
@@ -213,26 +230,32 @@ static bool bind_event_channel(XenNicPgQueue *queue, Error **errp)
     event_notifier_init_fd(&queue->events, qemu_xen_evtchn_fd(queue->xeh));
     qemu_set_cloexec(event_notifier_get_fd(&queue->events));
 
-    queue->local_port = qemu_xen_evtchn_bind_interdomain(
-        queue->xeh, config->domid, config->event_channel);
-    if (queue->local_port < 0) {
-        error_setg_errno(errp, errno, "cannot bind event-channel %u",
-                         config->event_channel);
+    queue->tx_port = bind_event_channel(queue, config->tx_event_channel, errp);
+    if (queue->tx_port < 0) {
         return false;
     }
-    return true;
+    if (config->rx_event_channel == config->tx_event_channel) {
+        queue->rx_port = queue->tx_port;
+        return true;
+    }
+    queue->rx_port = bind_event_channel(queue, config->rx_event_channel, errp);
+    return queue->rx_port >= 0;
 }
 
-static void unbind_event_channel(XenNicPgQueue *queue)
+static void unbind_event_channels(XenNicPgQueue *queue)
 {
     if (!queue->xeh) {
         return;
     }
-    if (queue->local_port >= 0) {
-        ignore_events(queue);
-        qemu_xen_evtchn_unbind(queue->xeh, queue->local_port);
+    ignore_events(queue);
+    if (queue->rx_port >= 0 && queue->rx_port != queue->tx_port) {
+        qemu_xen_evtchn_unbind(queue->xeh, queue->rx_port);
     }
-    queue->local_port = -1;
+    if (queue->tx_port >= 0) {
+        qemu_xen_evtchn_unbind(queue->xeh, queue->tx_port);
+    }
+    queue->tx_port = -1;
+    queue->rx_port = -1;
     qemu_xen_evtchn_close(queue->xeh);
     queue->xeh = NULL;
 }
@@ -240,7 +263,7 @@ static void unbind_event_channel(XenNicPgQueue *queue)
 /* Leave nothing of the frontend behind, however far the start got. */
 static void release(XenNicPgQueue *queue)
 {
-    unbind_event_channel(queue);
+    unbind_event_channels(queue);
     xen_nic_pg_tx_stop(queue);
     xen_nic_pg_rx_stop(queue);
     unmap_rings(queue);
@@ -258,7 +281,7 @@ static void start_here(void *opaque)
     XenNicPgQueue *queue = start->queue;
 
     if (!map_rings(queue, start->errp) ||
-        !bind_event_channel(queue, start->errp) ||
+        !bind_event_channels(queue, start->errp) ||
         !xen_nic_pg_tx_start(queue, start->errp) ||
         !xen_nic_pg_rx_start(queue, start->errp)) {
         release(queue);
@@ -449,7 +472,8 @@ XenNicPgQueue *xen_nic_pg_queue_new(XenNicPgPort *port, AioContext *ctx,
     queue->port = port;
     queue->ctx = ctx;
     queue->fault_bh = fault;
-    queue->local_port = -1;
+    queue->tx_port = -1;
+    queue->rx_port = -1;
     queue->tx.bh = aio_bh_new_guarded(ctx, on_tx_bh, queue, guard);
     queue->rx.bh = aio_bh_new_guarded(ctx, on_rx_bh, queue, guard);
     port->queue = queue;

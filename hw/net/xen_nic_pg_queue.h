@@ -28,7 +28,8 @@
  * @domid: the frontend's domain
  * @tx_ring_ref: grant reference of the transmit ring
  * @rx_ring_ref: grant reference of the receive ring
- * @event_channel: the frontend's port of the event channel
+ * @tx_event_channel: the frontend's port of the transmit ring's event channel
+ * @rx_event_channel: of the receive ring's; if both have one, the same
  * @max_grants: pages that may stay mapped per direction, 0: none
  * @sg: the guest takes frames of more than one slot
  * @rx_notify: the guest notifies when it posts receive buffers
@@ -38,7 +39,8 @@ typedef struct XenNicPgQueueConfig {
     uint32_t domid;
     uint32_t tx_ring_ref;
     uint32_t rx_ring_ref;
-    uint32_t event_channel;
+    uint32_t tx_event_channel;
+    uint32_t rx_event_channel;
     uint32_t max_grants;
     bool sg;
     bool rx_notify;
@@ -222,9 +224,10 @@ typedef struct XenNicPgRx {
  * @polling: the rings are looked at all the time, so the frontend needn't
  *           notify
  * @xgt: maps and copies; the queue's own
- * @xeh: the event channel's handle; the queue's own
+ * @xeh: the event channels' handle; the queue's own
  * @events: the same, for the AioContext
- * @local_port: our end of the event channel
+ * @tx_port: our end of the transmit ring's event channel
+ * @rx_port: of the receive ring's; if both have one, the same
  * @tx_sring: the mapped transmit ring
  * @rx_sring: the mapped receive ring
  */
@@ -240,7 +243,8 @@ struct XenNicPgQueue {
     xengnttab_handle *xgt;
     xenevtchn_handle *xeh;
     EventNotifier events;
-    int local_port;
+    int tx_port;
+    int rx_port;
     netif_tx_sring_t *tx_sring;
     netif_rx_sring_t *rx_sring;
     XenNicPgTx tx;
@@ -267,10 +271,11 @@ void xen_nic_pg_queue_report_fault(XenNicPgQueue *queue, const char *reason);
 /**
  * xen_nic_pg_queue_notify: tell the frontend of responses, if it asked
  * @queue: the queue
+ * @port: its @tx_port or @rx_port
  * @wanted: it asked
  * @counters: where to count
  */
-void xen_nic_pg_queue_notify(XenNicPgQueue *queue, bool wanted,
+void xen_nic_pg_queue_notify(XenNicPgQueue *queue, int port, bool wanted,
                              XenNicPgCounters *counters);
 
 /**

@@ -395,7 +395,7 @@ static void publish_responses(XenNicPgQueue *queue)
     trace_xen_nic_pg_rx_burst(queue, rx->nr_frames, rx->nr_responses);
     rx->nr_responses = 0;
     rx->nr_frames = 0;
-    xen_nic_pg_queue_notify(queue, notify, &rx->counters);
+    xen_nic_pg_queue_notify(queue, queue->rx_port, notify, &rx->counters);
 }
 
 /* Pages were lent for more frames than came. */

@@ -138,7 +138,7 @@ static void publish_responses(XenNicPgQueue *queue)
         return;
     }
     RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&tx->ring, notify);
-    xen_nic_pg_queue_notify(queue, notify, &tx->counters);
+    xen_nic_pg_queue_notify(queue, queue->tx_port, notify, &tx->counters);
 }
 
 /*

@@ -178,10 +178,22 @@ static void wait_index(RING_IDX *index, RING_IDX upto)
     }
 }
 
-/* The backend notifies when its index passes rsp_event, and only then. */
-static void test_tx_notifications(void)
+/* Connected, with an event channel for both rings or one for each */
+static VifTest *connect_channels(const void *split)
 {
-    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    VifTest *test = vif_test_new(NULL);
+
+    vif_test_connect(test, &(XensimFrontConfig) {
+        .persistent = true,
+        .split = GPOINTER_TO_INT(split),
+    });
+    return test;
+}
+
+/* The backend notifies when its index passes rsp_event, and only then. */
+static void test_tx_notifications(const void *split)
+{
+    VifTest *test = connect_channels(split);
     XensimQueue *queue = queue_of(test);
     netif_tx_front_ring_t *ring = &queue->tx;
     uint32_t ref = raw_grant(test, true, NULL);
@@ -212,6 +224,9 @@ static void test_tx_notifications(void)
         g_assert_cmpuint(counted, ==, event <= nr);
         g_assert_cmpuint(xensim_events(test->sim, queue->tx_port) - events, ==,
                          counted);
+    }
+    if (split) {
+        g_assert_cmpuint(xensim_events(test->sim, queue->rx_port), ==, 0);
     }
     vif_test_free(test);
 }
@@ -250,9 +265,9 @@ static unsigned int send_rx_batch(VifTest *test, uint32_t ref)
 }
 
 /* The same to the other side, and within a frame too. */
-static void test_rx_notifications(void)
+static void test_rx_notifications(const void *split)
 {
-    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    VifTest *test = connect_channels(split);
     XensimQueue *queue = queue_of(test);
     netif_rx_front_ring_t *ring = &queue->rx;
     uint32_t ref = raw_grant(test, false, NULL);
@@ -272,13 +287,16 @@ static void test_rx_notifications(void)
         g_assert_cmpuint(xensim_events(test->sim, queue->rx_port) - events, ==,
                          counted);
     }
+    if (split) {
+        g_assert_cmpuint(xensim_events(test->sim, queue->tx_port), ==, 0);
+    }
     vif_test_free(test);
 }
 
 /* The backend asks for a notification of the next request when it's idle. */
-static void test_tx_asks(void)
+static void test_tx_asks(const void *split)
 {
-    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    VifTest *test = connect_channels(split);
     netif_tx_front_ring_t *ring = &queue_of(test)->tx;
     uint8_t data[FRAME];
 
@@ -312,11 +330,11 @@ static void take_rx(VifTest *test, unsigned int nr, size_t len)
  * The backend asks for buffers when a frame waits for them, and only then: for
  * that one which completes what the frame takes.
  */
-static void test_rx_asks(void)
+static void test_rx_asks(const void *split)
 {
     enum { MAX_SLOTS = 16 };
     static uint8_t data[MAX_SLOTS * XENSIM_PAGE_SIZE];
-    VifTest *test = vif_test_connect_new(GINT_TO_POINTER(true));
+    VifTest *test = connect_channels(split);
     netif_rx_front_ring_t *ring = &queue_of(test)->rx;
     uint32_t ref = raw_grant(test, false, NULL);
     RING_IDX event;
@@ -457,6 +475,15 @@ static void test_rx_no_lost_wakeup(void)
     vif_test_free(test);
 }
 
+static void add_channels(const char *path, GTestDataFunc function)
+{
+    g_autofree char *one = g_strconcat(path, "/one-channel", NULL);
+    g_autofree char *split = g_strconcat(path, "/split-channels", NULL);
+
+    g_test_add_data_func(one, GINT_TO_POINTER(false), function);
+    g_test_add_data_func(split, GINT_TO_POINTER(true), function);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -464,10 +491,10 @@ int main(int argc, char **argv)
     vif_test_add_both("/flow/rx-backpressure", test_rx_backpressure);
     g_test_add_func("/flow/rx-no-notify", test_rx_no_notify);
     vif_test_add_both("/flow/rx-slot-by-slot", test_rx_slot_by_slot);
-    g_test_add_func("/flow/tx-notifications", test_tx_notifications);
-    g_test_add_func("/flow/tx-asks", test_tx_asks);
-    g_test_add_func("/flow/rx-notifications", test_rx_notifications);
-    g_test_add_func("/flow/rx-asks", test_rx_asks);
+    add_channels("/flow/tx-notifications", test_tx_notifications);
+    add_channels("/flow/tx-asks", test_tx_asks);
+    add_channels("/flow/rx-notifications", test_rx_notifications);
+    add_channels("/flow/rx-asks", test_rx_asks);
     g_test_add_func("/flow/tx-no-lost-wakeup", test_tx_no_lost_wakeup);
     g_test_add_func("/flow/rx-no-lost-wakeup", test_rx_no_lost_wakeup);
     return g_test_run();

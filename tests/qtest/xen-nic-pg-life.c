@@ -19,7 +19,11 @@
 
 #define FRAME 100
 
-static const XensimFrontConfig persistent = { .persistent = true };
+/* All that a connection can have, so that each call may fail */
+static const XensimFrontConfig persistent = {
+    .persistent = true,
+    .split = true,
+};
 
 /*
  * Calls that fail

@@ -115,12 +115,12 @@ static void test_offer(void)
     expect_backend(test, "feature-gso-tcpv4", "1");
     expect_backend(test, "feature-gso-tcpv6", "1");
     expect_backend(test, "feature-ipv6-csum-offload", "1");
+    expect_backend(test, "feature-split-event-channels", "1");
     expect_backend(test, "feature-persistent", "1");
     expect_backend(test, "max-persistent-grants", "256");
 
-    /* What isn't offered: one queue, one event channel, no control ring */
+    /* What isn't offered: one queue, no control ring */
     expect_backend(test, "multi-queue-max-queues", NULL);
-    expect_backend(test, "feature-split-event-channels", NULL);
     expect_backend(test, "feature-ctrl-ring", NULL);
     vif_test_free(test);
 }
@@ -273,9 +273,37 @@ static void test_not_offered(void)
         vif_test_publish(test, &(XensimFrontConfig) { .queues = queues });
         expect_error(test, "queue-N", "'tx-ring-ref' is missing");
     }
-    vif_test_publish(test, &(XensimFrontConfig) { .split = true });
-    expect_error(test, "event-channel-tx and -rx",
-                 "'event-channel' is missing");
+    expect_recovery(test);
+}
+
+/* Either of two channels is missing, or isn't one. */
+static void test_split_channels(void)
+{
+    static const char *const channels[] = {
+        "event-channel-tx", "event-channel-rx",
+    };
+    VifTest *test = vif_test_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(channels); i++) {
+        const char *const wrong[] = { channels[i], "200", NULL };
+        const char *const malformed[] = { channels[i], "-1", NULL };
+        const char *const missing[] = { channels[i], "", NULL };
+        g_autofree char *reason = g_strdup_printf("'%s' is missing",
+                                                  channels[i]);
+
+        vif_test_publish(test, &(XensimFrontConfig) {
+            .split = true, .keys = missing });
+        expect_error(test, channels[i], reason);
+        vif_test_publish(test, &(XensimFrontConfig) {
+            .split = true, .keys = malformed });
+        expect_error(test, channels[i], channels[i]);
+        vif_test_publish(test, &(XensimFrontConfig) {
+            .split = true, .keys = wrong });
+        expect_error(test, channels[i], "cannot bind event-channel 200");
+    }
+    vif_test_connect(test, &(XensimFrontConfig) { .split = true });
+    vif_test_works(test);
+    vif_test_disconnect(test);
     expect_recovery(test);
 }
 
@@ -712,6 +740,7 @@ int main(int argc, char **argv)
     g_test_add_func("/negotiation/malformed-flag", test_malformed_flag);
     g_test_add_func("/negotiation/wrong", test_wrong);
     g_test_add_func("/negotiation/not-offered", test_not_offered);
+    g_test_add_func("/negotiation/split-channels", test_split_channels);
     g_test_add_func("/negotiation/mac", test_mac);
     g_test_add_func("/negotiation/optional", test_optional);
     g_test_add_func("/negotiation/persistent-is-agreed",

@@ -27,6 +27,8 @@ CASES = (
     ('event-channel is empty', {'event-channel': ''}, 'event-channel'),
     ('tx-ring-ref is huge', {'tx-ring-ref': LONG}, 'tx-ring-ref'),
     ('event-channel is huge', {'event-channel': LONG}, 'event-channel'),
+    ('event-channel-rx missing', {'event-channel-tx': '12'},
+     'event-channel-rx'),
     ('feature-persistent is a word', {'feature-persistent': 'yes'},
      'feature-persistent'),
     ('tx-ring-ref beyond the grant table', {'tx-ring-ref': '4294967295'},
