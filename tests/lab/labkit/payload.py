@@ -26,6 +26,7 @@ BUILD = os.environ.get('LAB_BUILD') or os.path.join(TOP, 'build')
 DEVICE_MODEL = 'qemu/qemu-system-x86_64'
 DAEMON = 'meson/tools/xen-nic-pgd'
 PROGRAMS = ['meson/tests/lab/labflow']
+FLOOR = 'meson/tests/bench/bench-native'
 
 
 def built(name):
@@ -56,7 +57,7 @@ def write_payload(image_dir, work):
     shutil.copytree(os.path.join(LAB, 'dom0'), tree + '/dom0')
     os.makedirs(tree + '/bin')
     os.makedirs(tree + '/guest')
-    for program in filter(None, map(built, [DEVICE_MODEL, DAEMON] +
+    for program in filter(None, map(built, [DEVICE_MODEL, DAEMON, FLOOR] +
                                     PROGRAMS)):
         shutil.copy(program, tree + '/bin')
     shutil.copy(image_dir + '/vmlinuz', tree + '/guest')
