@@ -37,12 +37,15 @@ CASES = (
      {'tx-ring-ref': '1000', 'rx-ring-ref': '1001'}, 'ring'),
 )
 
+# What an earlier case may have left
+KEYS = sorted(set(GOOD).union(*(changes for _, changes, _ in CASES)))
+
 
 def write_frontend(lab, frontend, changes):
     """Write a frontend's keys as a bad driver would, then its state."""
     keys = dict(GOOD, **changes)
     commands = ['xenstore-rm %s/%s 2>/dev/null' % (frontend, key)
-                for key in list(GOOD) + ['feature-persistent']]
+                for key in KEYS]
     commands += ["xenstore-write -- %s/%s '%s'" % (frontend, key, value)
                  for key, value in keys.items() if value is not None]
     commands.append('xenstore-write %s/state 4' % frontend)
