@@ -20,11 +20,13 @@ typedef struct XenNicPgFdIO XenNicPgFdIO;
  * @iov: its memory
  * @nr_iov: how many iovecs
  * @result: bytes that were read or written, or a negative errno
+ * @turn: which of the burst was done before which
  */
 typedef struct XenNicPgFdOp {
     struct iovec *iov;
     unsigned int nr_iov;
     ssize_t result;
+    unsigned int turn;
 } XenNicPgFdOp;
 
 /**
@@ -50,8 +52,8 @@ void xen_nic_pg_fdio_free(XenNicPgFdIO *io);
  * @io: where bursts are done
  * @write: of writes, else of reads
  *
- * Returns: true if a burst is one system call.  Of reads that may be known only
- * after the first.
+ * Returns: true if a long burst is one system call.  Of reads that may be known
+ * only after the first.
  */
 bool xen_nic_pg_fdio_is_batched(const XenNicPgFdIO *io, bool write);
 
@@ -61,9 +63,11 @@ bool xen_nic_pg_fdio_is_batched(const XenNicPgFdIO *io, bool write);
  * @ops: the packets; their results are set
  * @nr: how many, 1 to XEN_NIC_PG_FDIO_BURST
  *
- * Packets are done in order.  One that would block is left undone, with
- * -EAGAIN, and so may be those behind it, or not: by then it may no longer
- * block.  Nothing is under way when this returns.
+ * One that would block is left undone, with -EAGAIN, and so may be those behind
+ * it, or not: by then it may no longer block.  Writes are done in order.  Of
+ * reads that found a packet, @turn tells the order of the packets, which is
+ * that of the burst unless something came meanwhile.  Nothing is under way when
+ * this returns.
  *
  * Returns: system calls that it took.
  */

@@ -78,6 +78,7 @@ QEMU_BUILD_BUG_ON(READ_BURST * FRAME_IOV < 2 + FRAME_PAGES);
  * @nr_iov: how many iovecs
  * @buffer: private memory for all of its bytes, on a page boundary
  * @size: how many bytes were read, @vnet included
+ * @turn: frames came in this order
  */
 typedef struct TapFrame {
     struct virtio_net_hdr vnet;
@@ -85,6 +86,7 @@ typedef struct TapFrame {
     unsigned int nr_iov;
     uint8_t *buffer;
     size_t size;
+    unsigned int turn;
 } TapFrame;
 
 /**
@@ -351,18 +353,47 @@ static void swap_frames(TapFrame *a, TapFrame *b)
     *b = c;
 }
 
-/* Leave out reads that found nothing: a frame may come between two of them. */
+/*
+ * Move the last frame to its turn among the others, which have theirs.  Returns
+ * false if it was at its place.
+ */
+static bool sort_last_frame(XenNicPgTapPort *tap)
+{
+    TapFrame *frame = &tap->frames[tap->nr_frames - 1];
+    bool moved = false;
+
+    while (frame > tap->frames && frame[-1].turn > frame->turn) {
+        swap_frames(frame - 1, frame);
+        frame--;
+        moved = true;
+    }
+    return moved;
+}
+
+/*
+ * Leave out reads that found nothing: a frame may come between two of them.
+ * Those behind are in pages of later slots then, and are moved as they are
+ * delivered.  That works only forwards; if any changes its place with another,
+ * all are saved.
+ */
 static void gather_frames(XenNicPgTapPort *tap, const XenNicPgFdOp *ops,
                           unsigned int nr)
 {
+    bool moved = false;
+
     tap->nr_frames = 0;
     tap->next_frame = 0;
     for (unsigned int i = 0; i < nr; i++) {
         if (ops[i].result > 0) {
             tap->frames[i].size = ops[i].result;
+            tap->frames[i].turn = ops[i].turn;
             swap_frames(&tap->frames[i], &tap->frames[tap->nr_frames]);
             tap->nr_frames++;
+            moved |= sort_last_frame(tap);
         }
+    }
+    if (moved) {
+        save_frames(tap, 0);
     }
 }
 
