@@ -109,41 +109,7 @@ static unsigned int reap(XenNicPgFdIO *io, unsigned int turn)
     return turn;
 }
 
-static unsigned int run_batched(XenNicPgFdIO *io, XenNicPgFdOp *ops,
-                                unsigned int nr, bool write)
-{
-    unsigned int calls = 0, done = 0;
-
-    for (unsigned int i = 0; i < nr; i++) {
-        prepare_op(io, &ops[i], write);
-    }
-    while (done < nr) {
-        /* It fails if it is interrupted, or for want of memory: go on. */
-        io_uring_submit_and_wait(&io->ring, nr - done);
-        done = reap(io, done);
-        calls++;
-    }
-    return calls;
-}
-#else
-static bool open_ring(XenNicPgFdIO *io)
-{
-    return false;
-}
-
-static void close_ring(XenNicPgFdIO *io)
-{
-}
-
-static unsigned int run_batched(XenNicPgFdIO *io, XenNicPgFdOp *ops,
-                                unsigned int nr, bool write)
-{
-    g_assert_not_reached();
-}
-#endif
-
-/* Of liburing 2.2 */
-#ifdef IORING_ASYNC_CANCEL_FD
+#ifdef IORING_ASYNC_CANCEL_FD   /* of liburing 2.2 */
 /* Cancel all that waits for the file.  Completes by itself, without data. */
 static void prepare_cancel(XenNicPgFdIO *io)
 {
@@ -171,36 +137,59 @@ static bool can_cancel(XenNicPgFdIO *io)
     io_uring_cqe_seen(&io->ring, cqe);
     return can;
 }
+#else
+static void prepare_cancel(XenNicPgFdIO *io)
+{
+    g_assert_not_reached();
+}
+
+static bool can_cancel(XenNicPgFdIO *io)
+{
+    return false;
+}
+#endif
 
 /*
- * Read without RWF_NOWAIT.  A read that finds a packet just before it would
- * wait is done again after the request to cancel, and may wait then: so it
- * takes another one.
+ * A read that finds a packet just before it would wait is done again after the
+ * request to cancel, and may wait then: so it takes another one.
  */
-static unsigned int run_cancelled(XenNicPgFdIO *io, XenNicPgFdOp *ops,
-                                  unsigned int nr)
+static unsigned int run_batched(XenNicPgFdIO *io, XenNicPgFdOp *ops,
+                                unsigned int nr, bool write)
 {
+    bool cancel = !write && !io->nowait;
     unsigned int calls = 0, done = 0;
 
     for (unsigned int i = 0; i < nr; i++) {
-        prepare_op(io, &ops[i], false);
+        prepare_op(io, &ops[i], write);
     }
     while (done < nr) {
-        prepare_cancel(io);
-        io_uring_submit_and_wait(&io->ring, 1);
+        if (cancel) {
+            prepare_cancel(io);
+        }
+        /* It fails if it is interrupted, or for want of memory: go on. */
+        io_uring_submit_and_wait(&io->ring, cancel ? 1 : nr - done);
         done = reap(io, done);
         calls++;
     }
     return calls;
 }
 #else
-static bool can_cancel(XenNicPgFdIO *io)
+static bool open_ring(XenNicPgFdIO *io)
 {
     return false;
 }
 
-static unsigned int run_cancelled(XenNicPgFdIO *io, XenNicPgFdOp *ops,
-                                  unsigned int nr)
+static void close_ring(XenNicPgFdIO *io)
+{
+}
+
+static unsigned int run_batched(XenNicPgFdIO *io, XenNicPgFdOp *ops,
+                                unsigned int nr, bool write)
+{
+    g_assert_not_reached();
+}
+
+static bool can_cancel(XenNicPgFdIO *io)
 {
     g_assert_not_reached();
 }
@@ -256,8 +245,9 @@ unsigned int xen_nic_pg_fdio_read(XenNicPgFdIO *io, XenNicPgFdOp *ops,
         io->nowait = false;     /* the file doesn't know RWF_NOWAIT */
         io->read_batched = can_cancel(io);
     }
-    return io->read_batched && nr > FEW_READS ? run_cancelled(io, ops, nr)
-                                              : run_singly(io, ops, nr, false);
+    return io->read_batched && nr > FEW_READS
+               ? run_batched(io, ops, nr, false)
+               : run_singly(io, ops, nr, false);
 }
 
 unsigned int xen_nic_pg_fdio_write(XenNicPgFdIO *io, XenNicPgFdOp *ops,

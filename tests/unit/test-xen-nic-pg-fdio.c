@@ -28,14 +28,10 @@ typedef struct Fixture {
     XenNicPgFdOp ops[NR];
 } Fixture;
 
-static void set_up(Fixture *f, gconstpointer io_uring)
+static void set_up_ends(Fixture *f, int near, int far, gconstpointer io_uring)
 {
-    int fds[2];
-
-    g_assert_no_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0,
-                                 fds));
-    f->near = fds[0];
-    f->far = fds[1];
+    f->near = near;
+    f->far = far;
     f->io = xen_nic_pg_fdio_new(f->near, GPOINTER_TO_INT(io_uring), false);
     for (unsigned int i = 0; i < NR; i++) {
         char *start = (char *)&f->data[i];
@@ -44,6 +40,15 @@ static void set_up(Fixture *f, gconstpointer io_uring)
         f->iov[i][1] = (struct iovec) { start + 1, sizeof(f->data[i]) - 1 };
         f->ops[i] = (XenNicPgFdOp) { f->iov[i], 2, 12345 };
     }
+}
+
+static void set_up(Fixture *f, gconstpointer io_uring)
+{
+    int fds[2];
+
+    g_assert_no_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0,
+                                 fds));
+    set_up_ends(f, fds[0], fds[1], io_uring);
 }
 
 static void tear_down(Fixture *f, gconstpointer io_uring)
@@ -158,33 +163,33 @@ static int open_terminal(void)
     return fd;
 }
 
-/* Few reads aren't done in bursts, writes are, and none waits. */
-static void test_no_nowait(Fixture *f, gconstpointer io_uring)
+static void set_up_terminal(Fixture *f, gconstpointer io_uring)
 {
     int near = open_terminal();
     int far = open(ptsname(near), O_RDWR | O_NOCTTY | O_NONBLOCK);
-    XenNicPgFdIO *io = xen_nic_pg_fdio_new(near, GPOINTER_TO_INT(io_uring),
-                                           false);
 
     g_assert_cmpint(far, >=, 0);
+    set_up_ends(f, near, far, io_uring);
+}
+
+/* Few reads aren't done in bursts, writes are, and none waits. */
+static void test_no_nowait(Fixture *f, gconstpointer io_uring)
+{
     for (uint32_t i = 1; i < 5; i++) {
         uint32_t got = i;
 
-        g_assert_cmpint(write(far, &got, sizeof(got)), ==, sizeof(got));
-        xen_nic_pg_fdio_read(io, f->ops, 3);
+        g_assert_cmpint(write(f->far, &got, sizeof(got)), ==, sizeof(got));
+        xen_nic_pg_fdio_read(f->io, f->ops, 3);
         g_assert_cmpint(f->ops[0].result, ==, sizeof(got));
         g_assert_cmpuint(f->data[0], ==, i);
         g_assert_cmpint(f->ops[1].result, ==, -EAGAIN);
         g_assert_cmpint(f->ops[2].result, ==, -EAGAIN);
 
-        xen_nic_pg_fdio_write(io, f->ops, 1);
+        xen_nic_pg_fdio_write(f->io, f->ops, 1);
         g_assert_cmpint(f->ops[0].result, ==, sizeof(got));
-        g_assert_cmpint(read(far, &got, sizeof(got)), ==, sizeof(got));
+        g_assert_cmpint(read(f->far, &got, sizeof(got)), ==, sizeof(got));
         g_assert_cmpuint(got, ==, i);
     }
-    xen_nic_pg_fdio_free(io);
-    close(far);
-    close(near);
 }
 
 enum { BYTES = 100000, BURST = 16 };
@@ -222,23 +227,18 @@ static int find_turn(const XenNicPgFdOp *ops, int64_t after)
 /* Bytes come all the while; none is lost, and their order can be told. */
 static void test_no_nowait_stream(Fixture *f, gconstpointer io_uring)
 {
-    int near = open_terminal();
-    int far = open(ptsname(near), O_RDWR | O_NOCTTY | O_NONBLOCK);
-    XenNicPgFdIO *io = xen_nic_pg_fdio_new(near, GPOINTER_TO_INT(io_uring),
-                                           false);
     GThread *writer;
     unsigned int got = 0;
 
-    g_assert_cmpint(far, >=, 0);
     for (int i = 0; i < BURST; i++) {
         f->ops[i].nr_iov = 1;
     }
-    writer = g_thread_new("writer", write_bytes, GINT_TO_POINTER(far));
+    writer = g_thread_new("writer", write_bytes, GINT_TO_POINTER(f->far));
     while (got < BYTES) {
         int64_t turn = -1;
         int i;
 
-        xen_nic_pg_fdio_read(io, f->ops, BURST);
+        xen_nic_pg_fdio_read(f->io, f->ops, BURST);
         while ((i = find_turn(f->ops, turn)) >= 0) {
             g_assert_cmpint(f->ops[i].result, ==, 1);
             g_assert_cmpuint(*(uint8_t *)&f->data[i], ==, got++ & 0xff);
@@ -246,30 +246,29 @@ static void test_no_nowait_stream(Fixture *f, gconstpointer io_uring)
         }
     }
     g_thread_join(writer);
-    xen_nic_pg_fdio_free(io);
-    close(far);
-    close(near);
 }
 
-static void add_both(const char *name, void (*test)(Fixture *, gconstpointer))
+typedef void FixtureFunc(Fixture *f, gconstpointer io_uring);
+
+static void add_both(const char *name, FixtureFunc *start, FixtureFunc *test)
 {
     g_autofree char *batched = g_strconcat("/fdio/", name, "/io-uring", NULL);
     g_autofree char *singly = g_strconcat("/fdio/", name, "/singly", NULL);
 
-    g_test_add(batched, Fixture, GINT_TO_POINTER(true), set_up, test,
+    g_test_add(batched, Fixture, GINT_TO_POINTER(true), start, test,
                tear_down);
-    g_test_add(singly, Fixture, GINT_TO_POINTER(false), set_up, test,
+    g_test_add(singly, Fixture, GINT_TO_POINTER(false), start, test,
                tear_down);
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add_both("write", test_write);
-    add_both("read", test_read);
-    add_both("full", test_full);
-    add_both("error", test_error);
-    add_both("no-nowait", test_no_nowait);
-    add_both("no-nowait-stream", test_no_nowait_stream);
+    add_both("write", set_up, test_write);
+    add_both("read", set_up, test_read);
+    add_both("full", set_up, test_full);
+    add_both("error", set_up, test_error);
+    add_both("no-nowait", set_up_terminal, test_no_nowait);
+    add_both("no-nowait-stream", set_up_terminal, test_no_nowait_stream);
     return g_test_run();
 }
