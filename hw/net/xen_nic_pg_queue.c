@@ -38,6 +38,16 @@
  * Events
  */
 
+static void run_rings(XenNicPgQueue *queue, bool rx, bool tx)
+{
+    if (rx) {
+        xen_nic_pg_rx_run(queue);
+    }
+    if (tx && queue->running) {
+        xen_nic_pg_tx_run(queue);
+    }
+}
+
 static XenNicPgQueue *to_queue(EventNotifier *events)
 {
     return container_of(events, XenNicPgQueue, events);
@@ -48,15 +58,9 @@ static void on_event(EventNotifier *events)
     XenNicPgQueue *queue = to_queue(events);
     int port = qemu_xen_evtchn_pending(queue->xeh);
 
-    if (port < 0) {
-        return;
-    }
-    qemu_xen_evtchn_unmask(queue->xeh, port);
-    if (port == queue->rx_port) {
-        xen_nic_pg_rx_run(queue);
-    }
-    if (port == queue->tx_port && queue->running) {
-        xen_nic_pg_tx_run(queue);
+    if (port >= 0) {
+        qemu_xen_evtchn_unmask(queue->xeh, port);
+        run_rings(queue, port == queue->rx_port, port == queue->tx_port);
     }
 }
 
@@ -69,12 +73,7 @@ static bool on_poll(void *opaque)
 
 static void on_poll_ready(EventNotifier *events)
 {
-    XenNicPgQueue *queue = to_queue(events);
-
-    xen_nic_pg_rx_run(queue);
-    if (queue->running) {
-        xen_nic_pg_tx_run(queue);
-    }
+    run_rings(to_queue(events), true, true);
 }
 
 static void on_poll_begin(EventNotifier *events)
