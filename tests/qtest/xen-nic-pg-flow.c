@@ -186,6 +186,9 @@ static VifTest *connect_channels(const void *split)
     vif_test_connect(test, &(XensimFrontConfig) {
         .persistent = true,
         .split = GPOINTER_TO_INT(split),
+        .csum6 = true,
+        .gso4 = true,
+        .gso6 = true,
     });
     return test;
 }
