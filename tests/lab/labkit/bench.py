@@ -77,10 +77,7 @@ def run_floor(lab, results):
 def use_side(lab, name):
     """Change over to a side."""
     backend, options = SIDES[name]
-    lab.use_backend(backend)
-    if options:
-        lab.backend.stop()
-        lab.backend.start(options)
+    lab.use_backend(backend, *filter(None, [options]))
 
 
 def run_side(lab, side, kind, results):

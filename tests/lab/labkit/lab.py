@@ -108,11 +108,14 @@ class Lab:
         """Tell whether dom0 still answers."""
         return self.machine is not None and self.machine.alive()
 
-    def use_backend(self, name):
-        """Change over to another backend; no guest may be running."""
+    def use_backend(self, name, *options):
+        """Change over to another backend; no guest may be running.
+
+        @options: as its start() has them
+        """
         self.backend.stop()
         self.backend = backends.BACKENDS[name](self)
-        self.backend.start()
+        self.backend.start(*options)
 
     def dom0(self, command, timeout=300):
         """Run a shell command in dom0; it must succeed."""
