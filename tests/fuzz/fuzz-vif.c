@@ -276,11 +276,10 @@ static JsonNode *read_counters(void)
                        "'property': 'stats'}}", VIF_TEST_HANDLE);
 }
 
-static JsonObject *get_queue(JsonNode *counters)
+static JsonObject *get_first(JsonNode *counters, const char *name)
 {
     return json_array_get_object_element(
-        json_object_get_array_member(json_node_get_object(counters),
-                                     "queues"), 0);
+        json_object_get_array_member(json_node_get_object(counters), name), 0);
 }
 
 /* Tell libFuzzer by how much each counter has grown.  Returns the next. */
@@ -303,6 +302,14 @@ static unsigned int cover(JsonObject *before, JsonObject *after,
         }
     }
     return next;
+}
+
+static void cover_all(JsonNode *before, JsonNode *after)
+{
+    unsigned int next = cover(get_first(before, "queues"),
+                              get_first(after, "queues"), 0);
+
+    cover(get_first(before, "ports"), get_first(after, "ports"), next);
 }
 
 /*
@@ -461,7 +468,8 @@ static bool run_session(Program *program)
                   model_settle(model);
         if (settled) {
             after = read_counters();
-            model_check_counters(model, get_queue(before), get_queue(after));
+            model_check_counters(model, get_first(before, "queues"),
+                                 get_first(after, "queues"));
         }
     }
     disconnect_front();
@@ -482,7 +490,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_recovery();
     after = read_counters();
-    cover(get_queue(before), get_queue(after), 0);
+    cover_all(before, after);
     return 0;
 }
 

@@ -420,18 +420,42 @@ static JsonObject *get_member(JsonObject *object, const char *name)
     return member;
 }
 
-uint64_t vif_test_counter(VifTest *test, const char *direction,
-                          const char *name)
+static JsonObject *get_element(JsonObject *object, const char *name,
+                               unsigned int nr)
 {
-    g_autoptr(JsonNode) node = qmp_execute(
+    JsonArray *array = json_object_get_array_member(object, name);
+
+    if (nr >= json_array_get_length(array)) {
+        g_error("no %u of '%s' in the vif's counters", nr, name);
+    }
+    return json_array_get_object_element(array, nr);
+}
+
+static JsonNode *read_stats(VifTest *test)
+{
+    return qmp_execute(
         test->qmp, "{'execute': 'qom-get', 'arguments': {'path': "
         "'/machine/peripheral/xen-vif-%d', 'property': 'stats'}}",
         VIF_TEST_HANDLE);
+}
+
+/* Ports stand beside queues, as there may be fewer. */
+static JsonObject *get_counters(JsonObject *stats, unsigned int nr,
+                                const char *direction)
+{
+    if (!strcmp(direction, "port")) {
+        return get_element(stats, "ports", nr);
+    }
+    return get_member(get_element(stats, "queues", nr), direction);
+}
+
+uint64_t vif_test_queue_counter(VifTest *test, unsigned int nr,
+                                const char *direction, const char *name)
+{
+    g_autoptr(JsonNode) node = read_stats(test);
     g_auto(GStrv) parts = g_strsplit(name, ".", 2);
-    JsonArray *queues = json_object_get_array_member(
-        json_node_get_object(node), "queues");
-    JsonObject *object = get_member(json_array_get_object_element(queues, 0),
-                                    direction);
+    JsonObject *object = get_counters(json_node_get_object(node), nr,
+                                      direction);
     const char *last = parts[0];
 
     if (parts[1]) {
@@ -444,18 +468,31 @@ uint64_t vif_test_counter(VifTest *test, const char *direction,
     return json_object_get_int_member(object, last);
 }
 
-void vif_test_wait_counter(VifTest *test, const char *direction,
-                           const char *name, uint64_t least)
+uint64_t vif_test_counter(VifTest *test, const char *direction,
+                          const char *name)
+{
+    return vif_test_queue_counter(test, 0, direction, name);
+}
+
+void vif_test_wait_queue_counter(VifTest *test, unsigned int nr,
+                                 const char *direction, const char *name,
+                                 uint64_t least)
 {
     gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
 
-    while (vif_test_counter(test, direction, name) < least) {
+    while (vif_test_queue_counter(test, nr, direction, name) < least) {
         if (g_get_monotonic_time() > end) {
-            g_error("counter %s of %s doesn't come to %" PRIu64, name,
-                    direction, least);
+            g_error("counter %s of %s %u doesn't come to %" PRIu64, name,
+                    direction, nr, least);
         }
         g_usleep(1000);
     }
+}
+
+void vif_test_wait_counter(VifTest *test, const char *direction,
+                           const char *name, uint64_t least)
+{
+    vif_test_wait_queue_counter(test, 0, direction, name, least);
 }
 
 char *vif_test_error(VifTest *test)

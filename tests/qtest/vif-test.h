@@ -151,16 +151,26 @@ void vif_test_expect_state(VifTest *test, enum xenbus_state state);
 enum xenbus_state vif_test_state(VifTest *test);
 
 /**
- * vif_test_counter: one of the vif's counters
- * @direction: "tx" or "rx", or "port"
+ * vif_test_queue_counter: one of a queue's counters, or of a port's
+ * @nr: which queue, or which port
+ * @direction: "tx" or "rx" of a queue, or "port"
  * @name: its name, with a dot for those below: "frames", "drops.grant"
+ */
+uint64_t vif_test_queue_counter(VifTest *test, unsigned int nr,
+                                const char *direction, const char *name);
+
+/**
+ * vif_test_wait_queue_counter: wait until such a counter is at least @least
+ */
+void vif_test_wait_queue_counter(VifTest *test, unsigned int nr,
+                                 const char *direction, const char *name,
+                                 uint64_t least);
+
+/**
+ * vif_test_counter, vif_test_wait_counter: the same of the first queue or port
  */
 uint64_t vif_test_counter(VifTest *test, const char *direction,
                           const char *name);
-
-/**
- * vif_test_wait_counter: wait until a counter is at least @least
- */
 void vif_test_wait_counter(VifTest *test, const char *direction,
                            const char *name, uint64_t least);
 
