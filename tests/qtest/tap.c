@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
@@ -49,25 +51,48 @@ char *tap_enter_netns(void)
     return NULL;
 }
 
-static void set_up(const char *name)
+/* Ask the kernel something about an interface, or have it change that. */
+static void control(const char *name, unsigned long request, struct ifreq *ifr)
 {
-    struct ifreq ifr = { .ifr_flags = IFF_UP };
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    strcpy(ifr.ifr_name, name);
-    if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0) {
-        fail_errno("interface up");
-    }
-    ifr.ifr_mtu = MTU;
-    if (ioctl(fd, SIOCSIFMTU, &ifr) < 0) {
-        fail_errno("interface's MTU");
+    g_assert(strlen(name) < sizeof(ifr->ifr_name));
+    strcpy(ifr->ifr_name, name);
+    if (ioctl(fd, request, ifr) < 0) {
+        fail_errno(name);
     }
     close(fd);
 }
 
-int tap_open(const char *name)
+void tap_set_up(const char *name)
 {
-    struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+    struct ifreq ifr = { .ifr_flags = IFF_UP };
+
+    control(name, SIOCSIFFLAGS, &ifr);
+}
+
+unsigned int tap_mtu(const char *name)
+{
+    struct ifreq ifr;
+
+    control(name, SIOCGIFMTU, &ifr);
+    return ifr.ifr_mtu;
+}
+
+bool tap_has_link(const char *name)
+{
+    struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
+    struct ifreq ifr = { .ifr_data = (void *)&link };
+
+    control(name, SIOCETHTOOL, &ifr);
+    return link.data;
+}
+
+static int open_queue(const char *name, short flags)
+{
+    struct ifreq ifr = {
+        .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags,
+    };
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
     g_assert(strlen(name) < sizeof(ifr.ifr_name));
@@ -75,7 +100,25 @@ int tap_open(const char *name)
     if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
         fail_errno("/dev/net/tun");
     }
-    set_up(name);
+    return fd;
+}
+
+void tap_open_queues(const char *name, int *fds, unsigned int nr)
+{
+    struct ifreq ifr = { .ifr_mtu = MTU };
+
+    for (unsigned int i = 0; i < nr; i++) {
+        fds[i] = open_queue(name, nr > 1 ? IFF_MULTI_QUEUE : 0);
+    }
+    tap_set_up(name);
+    control(name, SIOCSIFMTU, &ifr);
+}
+
+int tap_open(const char *name)
+{
+    int fd;
+
+    tap_open_queues(name, &fd, 1);
     return fd;
 }
 

@@ -22,12 +22,34 @@
 char *tap_enter_netns(void);
 
 /**
- * tap_open: make a tap with one queue, and set it up for frames of 64 KiB
+ * tap_open_queues: make a tap, and set it up for frames of 64 KiB
+ * @fds: where to put a file descriptor for each queue, which doesn't block; the
+ *       tap is gone when all and their copies are closed
+ * @nr: how many queues
+ */
+void tap_open_queues(const char *name, int *fds, unsigned int nr);
+
+/**
+ * tap_open: the same with one queue
  *
- * Returns: a file descriptor that doesn't block; the tap is gone when it and
- * its copies are closed.
+ * Returns: its file descriptor.
  */
 int tap_open(const char *name);
+
+/**
+ * tap_set_up: set up a tap that another has made
+ */
+void tap_set_up(const char *name);
+
+/**
+ * tap_mtu: how long the IP packets of an interface may be
+ */
+unsigned int tap_mtu(const char *name);
+
+/**
+ * tap_has_link: whether the other end lets it have a carrier
+ */
+bool tap_has_link(const char *name);
 
 /**
  * tap_open_socket: a packet socket, the other end of a tap's network

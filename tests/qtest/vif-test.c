@@ -8,7 +8,8 @@
  * The peer of a socket netdev is the other end of a pair; where it's a stream,
  * each frame has its length in front.  The peer of a tap is a packet socket on
  * the tap's interface, which has virtio-net headers as well; that needs a
- * network namespace of our own.
+ * network namespace of our own.  A tap that the device makes is there, and gets
+ * its peer, when the vif is.
  */
 
 #include <errno.h>
@@ -20,16 +21,16 @@
 #include "tap.h"
 #include "vif-test.h"
 
-#define TAP "vif7.0"
-
 /* What nobody looks into (IEEE 802, local experimental ethertype 1) */
 #define ETHERTYPE 0x88b5
 
-/* File descriptors of ours in QEMU, in turn */
+/* File descriptors of ours in QEMU, in turn; a tap has one for each queue */
 enum {
     QEMU_MONITOR = QEMU_FIRST_FD,
     QEMU_NETDEV,
 };
+
+enum { MAX_NETDEV_FDS = XENSIM_MAX_QUEUES };
 
 static void fail_errno(const char *what)
 {
@@ -57,19 +58,34 @@ static bool is_stream(const VifTest *test)
            test->netdev == VIF_TEST_SOCKET;
 }
 
-/* Returns QEMU's end of the network. */
-static int make_network(VifTest *test)
+/* A tap of either kind */
+static bool is_tap(const VifTest *test)
 {
-    int theirs;
+    return test->netdev == VIF_TEST_TAP || test->netdev == VIF_TEST_OWN_TAP;
+}
 
-    if (test->netdev != VIF_TEST_TAP) {
+/* Fills in QEMU's ends of the network.  Returns how many there are. */
+static unsigned int make_network(VifTest *test, int *theirs)
+{
+    switch (test->netdev) {
+    case VIF_TEST_OWN_TAP:
+        return 0;
+    case VIF_TEST_TAP:
+        tap_open_queues(VIF_TEST_TAP_NAME, theirs, test->tap_queues);
+        test->peer = tap_open_socket(VIF_TEST_TAP_NAME, true);
+        return test->tap_queues;
+    default:
         make_pair(is_stream(test) ? SOCK_STREAM : SOCK_DGRAM, &test->peer,
-                  &theirs);
-        return theirs;
+                  theirs);
+        return 1;
     }
-    theirs = tap_open(TAP);
-    test->peer = tap_open_socket(TAP, true);
-    return theirs;
+}
+
+/* The vif is there, and so is its tap. */
+static void join_own_tap(VifTest *test)
+{
+    tap_set_up(VIF_TEST_TAP_NAME);
+    test->peer = tap_open_socket(VIF_TEST_TAP_NAME, true);
 }
 
 static void set_timeout(int fd, int timeout_ms)
@@ -88,7 +104,7 @@ static void set_timeout(int fd, int timeout_ms)
  */
 static size_t get_header_size(const VifTest *test)
 {
-    return test->netdev == VIF_TEST_TAP ? sizeof(struct virtio_net_hdr) :
+    return is_tap(test) ? sizeof(struct virtio_net_hdr) :
            is_stream(test) ? sizeof(uint32_t) : 0;
 }
 
@@ -132,7 +148,7 @@ size_t vif_test_peer_receive(VifTest *test, struct virtio_net_hdr *vnet,
         { .iov_base = vnet ?: &ignored, .iov_len = sizeof(ignored) },
         { .iov_base = frame },
     };
-    bool skip = test->netdev != VIF_TEST_TAP;
+    bool skip = !is_tap(test);
     struct msghdr message = { .msg_iov = iov + skip, .msg_iovlen = 2 - skip };
     ssize_t len;
 
@@ -152,34 +168,48 @@ size_t vif_test_peer_receive(VifTest *test, struct virtio_net_hdr *vnet,
  * QEMU
  */
 
-static char *format_netdev(const VifTest *test)
+/* The value of -netdev tap,fds=… */
+static char *list_fds(unsigned int nr)
 {
-    static const char *const formats[] = {
-        [VIF_TEST_DGRAM] = "dgram,id=net,local.type=fd,local.str=%d",
-        [VIF_TEST_STREAM] = "stream,id=net,addr.type=fd,addr.str=%d",
-        [VIF_TEST_SOCKET] = "socket,id=net,fd=%d",
-        [VIF_TEST_TAP] = "tap,id=net,fd=%d",
-    };
+    GString *list = g_string_new(NULL);
 
-    return g_strdup_printf(formats[test->netdev], QEMU_NETDEV);
+    for (unsigned int i = 0; i < nr; i++) {
+        g_string_append_printf(list, "%s%u", i ? ":" : "", QEMU_NETDEV + i);
+    }
+    return g_string_free(list, false);
 }
 
-static void spawn_qemu(VifTest *test, const char *device, int monitor,
-                       int netdev)
+static char *format_netdev(const VifTest *test, unsigned int nr_fds)
 {
+    static const char *const formats[] = {
+        [VIF_TEST_DGRAM] = "dgram,id=net,local.type=fd,local.str=%s",
+        [VIF_TEST_STREAM] = "stream,id=net,addr.type=fd,addr.str=%s",
+        [VIF_TEST_SOCKET] = "socket,id=net,fd=%s",
+        [VIF_TEST_TAP] = "tap,id=net,fds=%s",
+    };
+    g_autofree char *fds = list_fds(nr_fds);
+
+    return g_strdup_printf(formats[test->netdev], fds);
+}
+
+/* @fds: the monitor, and the netdev's, if there's one */
+static void spawn_qemu(VifTest *test, const char *device, const int *fds,
+                       unsigned int nr_fds)
+{
+    bool has_netdev = test->netdev != VIF_TEST_OWN_TAP;
     g_autofree char *chardev = g_strdup_printf("socket,id=qmp,fd=%d",
                                                QEMU_MONITOR);
-    g_autofree char *net = format_netdev(test);
-    g_autofree char *nic = g_strconcat("xen-nic-pg,netdev=net", device, NULL);
+    g_autofree char *net = has_netdev ? format_netdev(test, nr_fds - 1) : NULL;
+    g_autofree char *nic = g_strconcat("xen-nic-pg",
+                                       has_netdev ? ",netdev=net" : "",
+                                       device, NULL);
     const char *const options[] = {
         "-chardev", chardev, "-mon", "chardev=qmp,mode=control",
-        "-object", "iothread,id=" VIF_TEST_IOTHREAD,
-        "-netdev", net, "-device", nic, NULL
+        "-object", "iothread,id=" VIF_TEST_IOTHREAD, "-device", nic,
+        has_netdev ? "-netdev" : NULL, net, NULL
     };
-    const int fds[] = { monitor, netdev };
 
-    test->qemu = qemu_spawn(test->sim, options, fds, G_N_ELEMENTS(fds),
-                            test->log);
+    test->qemu = qemu_spawn(test->sim, options, fds, nr_fds, test->log);
 }
 
 /* A stream connects in a thread of its own, and drops what comes before. */
@@ -198,10 +228,12 @@ static void wait_netdev(VifTest *test)
 
 static void start_qemu(VifTest *test, const char *device)
 {
-    int monitor, theirs;
+    int monitor, fds[1 + MAX_NETDEV_FDS];
+    unsigned int nr_fds;
 
-    make_pair(SOCK_STREAM, &monitor, &theirs);
-    spawn_qemu(test, device, theirs, make_network(test));
+    make_pair(SOCK_STREAM, &monitor, &fds[0]);
+    nr_fds = 1 + make_network(test, &fds[1]);
+    spawn_qemu(test, device, fds, nr_fds);
     test->qmp = qmp_new(monitor);
     wait_netdev(test);
 }
@@ -264,6 +296,8 @@ VifTest *vif_test_new(const VifTestOptions *options)
 
     options = options ?: &defaults;
     test->netdev = options->netdev;
+    test->tap_queues = MAX(options->tap_queues, 1);
+    g_assert(test->tap_queues <= MAX_NETDEV_FDS);
     test->sim = xensim_new(VIF_TEST_DOMID);
     test->log = g_build_filename(xensim_folder(test->sim), "qemu.log", NULL);
     start_qemu(test, options->device);
@@ -272,6 +306,9 @@ VifTest *vif_test_new(const VifTestOptions *options)
     xensim_vif_new(test->sim, VIF_TEST_HANDLE, options->keys);
     test->front = xensim_front_new(test->sim, VIF_TEST_HANDLE);
     vif_test_expect_state(test, XenbusStateInitWait);
+    if (test->netdev == VIF_TEST_OWN_TAP) {
+        join_own_tap(test);
+    }
     return test;
 }
 

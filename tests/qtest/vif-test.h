@@ -33,13 +33,18 @@
  * @VIF_TEST_STREAM: -netdev stream, likewise
  * @VIF_TEST_SOCKET: -netdev socket, likewise
  * @VIF_TEST_TAP: -netdev tap, in a network namespace of our own
+ * @VIF_TEST_OWN_TAP: none, so that the device makes a tap in that namespace
  */
 typedef enum VifTestNetdev {
     VIF_TEST_DGRAM,
     VIF_TEST_STREAM,
     VIF_TEST_SOCKET,
     VIF_TEST_TAP,
+    VIF_TEST_OWN_TAP,
 } VifTestNetdev;
+
+/* What a tap is called, ours or the device's */
+#define VIF_TEST_TAP_NAME "vif7.0"
 
 /* An IOThread that QEMU has, for the device to use or not */
 #define VIF_TEST_IOTHREAD "thread"
@@ -48,11 +53,14 @@ typedef enum VifTestNetdev {
  * VifTestOptions: what to start
  * @device: further options of -device xen-nic-pg, as ",key=value…", or NULL
  * @netdev: what is behind it
+ * @tap_queues: VIF_TEST_TAP: how many queues it has, at most
+ *              XENSIM_MAX_QUEUES; 0: one
  * @keys: further keys of the backend's directory: see xensim_vif_new()
  */
 typedef struct VifTestOptions {
     const char *device;
     VifTestNetdev netdev;
+    unsigned int tap_queues;
     const char *const *keys;
 } VifTestOptions;
 
@@ -64,6 +72,7 @@ typedef struct VifTestOptions {
  * @qemu: its process
  * @peer: the network's other end, a socket
  * @netdev: what is between
+ * @tap_queues: how many queues our tap has, if it is one
  * @connected: vif_test_free() has to disconnect the front first
  * @removed: the vif has been removed already
  * @held_before, files_before: what QEMU held before there was a vif
@@ -76,6 +85,7 @@ typedef struct VifTest {
     GSubprocess *qemu;
     int peer;
     VifTestNetdev netdev;
+    unsigned int tap_queues;
     bool connected;
     bool removed;
     char *held_before;
