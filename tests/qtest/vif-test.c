@@ -88,6 +88,12 @@ static void join_own_tap(VifTest *test)
     test->peer = tap_open_socket(VIF_TEST_TAP_NAME, true);
 }
 
+void vif_test_set_link(VifTest *test, const char *name, bool up)
+{
+    qmp_run(test->qmp, "{'execute': 'set_link', 'arguments': {'name': '%s', "
+            "'up': %s}}", name, up ? "true" : "false");
+}
+
 static void set_timeout(int fd, int timeout_ms)
 {
     struct timeval time = {
@@ -470,10 +476,9 @@ static JsonObject *get_element(JsonObject *object, const char *name,
 
 static JsonNode *read_stats(VifTest *test)
 {
-    return qmp_execute(
-        test->qmp, "{'execute': 'qom-get', 'arguments': {'path': "
-        "'/machine/peripheral/xen-vif-%d', 'property': 'stats'}}",
-        VIF_TEST_HANDLE);
+    return qmp_execute(test->qmp, "{'execute': 'qom-get', 'arguments': {"
+                       "'path': '/machine/peripheral/" VIF_TEST_NIC_NAME "', "
+                       "'property': 'stats'}}");
 }
 
 /* Ports stand beside queues, as there may be fewer. */
@@ -530,6 +535,25 @@ void vif_test_wait_counter(VifTest *test, const char *direction,
                            const char *name, uint64_t least)
 {
     vif_test_wait_queue_counter(test, 0, direction, name, least);
+}
+
+void vif_test_wait_flag(VifTest *test, const char *name, bool wanted)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+    for (;;) {
+        g_autoptr(JsonNode) node = read_stats(test);
+
+        if (json_object_get_boolean_member(json_node_get_object(node), name) ==
+            wanted) {
+            return;
+        }
+        if (g_get_monotonic_time() > end) {
+            g_error("the vif doesn't come to be%s %s", wanted ? "" : " not",
+                    name);
+        }
+        g_usleep(1000);
+    }
 }
 
 char *vif_test_error(VifTest *test)
@@ -615,19 +639,29 @@ unsigned int vif_test_cut(size_t len, XensimTxSlot *slots)
     return nr;
 }
 
+static void send_frame(VifTest *test, unsigned int queue,
+                       const XensimTxFrame *tx)
+{
+    if (!xensim_front_send(test->front, queue, tx)) {
+        g_error("the backend doesn't take a frame of %zu bytes", tx->len);
+    }
+}
+
 void vif_test_send(VifTest *test, const void *frame, size_t len,
                    const XensimTxSlot *slots, unsigned int nr_slots)
 {
-    XensimTxFrame tx = {
+    send_frame(test, 0, &(XensimTxFrame) {
         .data = frame,
         .len = len,
         .slots = slots,
         .nr_slots = nr_slots,
-    };
+    });
+}
 
-    if (!xensim_front_send(test->front, 0, &tx)) {
-        g_error("the backend doesn't take a frame of %zu bytes", len);
-    }
+void vif_test_send_on(VifTest *test, unsigned int queue, const void *frame,
+                      size_t len)
+{
+    send_frame(test, queue, &(XensimTxFrame) { .data = frame, .len = len });
 }
 
 static void expect_same(const void *frame, size_t len, const void *wanted,

@@ -46,6 +46,10 @@ typedef enum VifTestNetdev {
 /* What a tap is called, ours or the device's */
 #define VIF_TEST_TAP_NAME "vif7.0"
 
+/* What QEMU calls the netdev, unless the device has made it, and the vif */
+#define VIF_TEST_NETDEV_NAME "net"
+#define VIF_TEST_NIC_NAME "xen-vif-" G_STRINGIFY(VIF_TEST_HANDLE)
+
 /* An IOThread that QEMU has, for the device to use or not */
 #define VIF_TEST_IOTHREAD "thread"
 
@@ -185,6 +189,12 @@ void vif_test_wait_counter(VifTest *test, const char *direction,
                            const char *name, uint64_t least);
 
 /**
+ * vif_test_wait_flag: wait until what is true or false of the vif is so
+ * @name: "connected" or "stalled"
+ */
+void vif_test_wait_flag(VifTest *test, const char *name, bool wanted);
+
+/**
  * vif_test_error: what the vif has written below error/
  *
  * Returns: the text, to be freed with g_free(), or NULL.
@@ -204,6 +214,12 @@ unsigned long vif_test_memory(VifTest *test);
 /*
  * The network's other end
  */
+
+/**
+ * vif_test_set_link: have QEMU set the link of a NIC or netdev
+ * @name: VIF_TEST_NETDEV_NAME or VIF_TEST_NIC_NAME
+ */
+void vif_test_set_link(VifTest *test, const char *name, bool up);
 
 /**
  * vif_test_peer_send: send a frame to the guest
@@ -251,6 +267,12 @@ unsigned int vif_test_cut(size_t len, XensimTxSlot *slots);
  */
 void vif_test_send(VifTest *test, const void *frame, size_t len,
                    const XensimTxSlot *slots, unsigned int nr_slots);
+
+/**
+ * vif_test_send_on: the same on any queue, with the frame cut by page
+ */
+void vif_test_send_on(VifTest *test, unsigned int queue, const void *frame,
+                      size_t len);
 
 /**
  * vif_test_expect_sent: the next frame that the peer receives is this one

@@ -434,8 +434,7 @@ static void test_tx_no_lost_wakeup(void)
     netif_tx_front_ring_t *ring = &queue_of(test)->tx;
     uint32_t ref = raw_grant(test, true, NULL);
 
-    qmp_run(test->qmp, "{'execute': 'set_link', 'arguments': "
-            "{'name': 'net', 'up': false}}");
+    vif_test_set_link(test, VIF_TEST_NETDEV_NAME, false);
     for (unsigned int done = 0; done < exchanges; done += 2) {
         publish_one(test, ref);
         spin(TX_AWAKE);

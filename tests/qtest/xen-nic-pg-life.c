@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "keys.h"
 #include "qemu.h"
 #include "raw.h"
 #include "tap.h"
@@ -29,22 +30,6 @@ static const XensimFrontConfig persistent = {
  * Calls that fail
  */
 
-/* Returns true if the vif has connected, false if it has refused. */
-static bool wait_decision(VifTest *test)
-{
-    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
-
-    for (;;) {
-        enum xenbus_state state = vif_test_state(test);
-
-        if (state == XenbusStateConnected || state == XenbusStateClosing) {
-            return state == XenbusStateConnected;
-        }
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(100);
-    }
-}
-
 /* Connect while the call fails that comes behind @skip others of its kind. */
 static bool connect_with_fault(VifTest *test, XensimOp op, unsigned int skip)
 {
@@ -53,7 +38,7 @@ static bool connect_with_fault(VifTest *test, XensimOp op, unsigned int skip)
     vif_test_publish(test, &persistent);
     xensim_fail(test->sim, op, skip, 1);
     xensim_front_set_state(test->front, XenbusStateConnected);
-    connected = wait_decision(test);
+    connected = keys_wait_decision(test);
     xensim_fail(test->sim, op, 0, 0);
     return connected;
 }

@@ -8,120 +8,40 @@
  *
  * QEMU reads a frontend's state when it gets to it, so a test that writes one
  * state after the other has to wait in between, also where nothing should
- * happen: see wait_until_seen().
+ * happen: see keys_wait_until_seen().
  */
 
 #include <signal.h>
-#include "vif-test.h"
-
-/*
- * Whether QEMU has seen a write
- */
-
-static bool qemu_has_device(VifTest *test, const char *name)
-{
-    g_autoptr(JsonNode) node = qmp_execute(
-        test->qmp, "{'execute': 'qom-list', 'arguments': "
-        "{'path': '/machine/peripheral'}}");
-    JsonArray *children = json_node_get_array(node);
-
-    for (unsigned int i = 0; i < json_array_get_length(children); i++) {
-        JsonObject *child = json_array_get_object_element(children, i);
-
-        if (!strcmp(json_object_get_string_member(child, "name"), name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void wait_for_device(VifTest *test, const char *name, bool there)
-{
-    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
-
-    while (qemu_has_device(test, name) != there) {
-        if (g_get_monotonic_time() > end) {
-            g_error("QEMU doesn't learn that '%s' has %s", name,
-                    there ? "come" : "gone");
-        }
-        g_usleep(100);
-    }
-}
-
-#define MARKER_HANDLE 9
-#define MARKER "xen-vif-" G_STRINGIFY(MARKER_HANDLE)
-
-/*
- * Wait until QEMU has dealt with all that has been written to xenstore.  It
- * gets its watch events in the order of the writes.  So another vif, of which
- * there is nothing but a directory, is written behind them: it makes QEMU have
- * an object, and does nothing else.
- */
-static void wait_until_seen(VifTest *test)
-{
-    g_autofree char *marker = xensim_vif_backend(test->sim, MARKER_HANDLE,
-                                                 NULL);
-    XensimStore *store = xensim_store(test->sim);
-
-    xensim_store_printf(store, 0, marker, "%s", "");
-    wait_for_device(test, MARKER, true);
-    xensim_store_remove(store, 0, marker);
-    wait_for_device(test, MARKER, false);
-}
+#include "keys.h"
 
 /* Write the frontend's state, NULL: remove it, and wait until that is seen. */
 static void write_state(VifTest *test, const char *state)
 {
-    g_autofree char *path = xensim_vif_frontend(test->sim, VIF_TEST_HANDLE,
-                                                "state");
-    XensimStore *store = xensim_store(test->sim);
-
-    if (state) {
-        xensim_store_printf(store, VIF_TEST_DOMID, path, "%s", state);
-    } else {
-        xensim_store_remove(store, VIF_TEST_DOMID, path);
-    }
-    wait_until_seen(test);
+    keys_write_frontend(test, "state", state);
+    keys_wait_until_seen(test);
 }
 
 /*
  * What the backend offers
  */
 
-static char *read_backend(VifTest *test, const char *key)
-{
-    g_autofree char *path = xensim_vif_backend(test->sim, VIF_TEST_HANDLE,
-                                               key);
-
-    return xensim_store_read(xensim_store(test->sim), VIF_TEST_DOMID, path);
-}
-
-static void expect_backend(VifTest *test, const char *key, const char *value)
-{
-    g_autofree char *found = read_backend(test, key);
-
-    if (g_strcmp0(found, value) != 0) {
-        g_error("backend key '%s' is '%s', expected '%s'", key, found, value);
-    }
-}
-
 static void test_offer(void)
 {
     VifTest *test = vif_test_new(NULL);
 
-    expect_backend(test, "feature-rx-copy", "1");
-    expect_backend(test, "feature-rx-flip", "0");
-    expect_backend(test, "feature-sg", "1");
-    expect_backend(test, "feature-gso-tcpv4", "1");
-    expect_backend(test, "feature-gso-tcpv6", "1");
-    expect_backend(test, "feature-ipv6-csum-offload", "1");
-    expect_backend(test, "feature-split-event-channels", "1");
-    expect_backend(test, "feature-persistent", "1");
-    expect_backend(test, "max-persistent-grants", "256");
+    keys_expect_backend(test, "feature-rx-copy", "1");
+    keys_expect_backend(test, "feature-rx-flip", "0");
+    keys_expect_backend(test, "feature-sg", "1");
+    keys_expect_backend(test, "feature-gso-tcpv4", "1");
+    keys_expect_backend(test, "feature-gso-tcpv6", "1");
+    keys_expect_backend(test, "feature-ipv6-csum-offload", "1");
+    keys_expect_backend(test, "feature-split-event-channels", "1");
+    keys_expect_backend(test, "feature-persistent", "1");
+    keys_expect_backend(test, "max-persistent-grants", "256");
 
     /* What isn't offered: one queue, no control ring */
-    expect_backend(test, "multi-queue-max-queues", NULL);
-    expect_backend(test, "feature-ctrl-ring", NULL);
+    keys_expect_backend(test, "multi-queue-max-queues", NULL);
+    keys_expect_backend(test, "feature-ctrl-ring", NULL);
     vif_test_free(test);
 }
 
@@ -131,8 +51,8 @@ static void test_offer_no_persistent(void)
         .device = ",max-persistent-grants=0",
     });
 
-    expect_backend(test, "feature-persistent", "0");
-    expect_backend(test, "max-persistent-grants", "0");
+    keys_expect_backend(test, "feature-persistent", "0");
+    keys_expect_backend(test, "max-persistent-grants", "0");
 
     /* A frontend may say it nevertheless. */
     vif_test_connect(test, &(XensimFrontConfig) { .persistent = true });
@@ -147,44 +67,16 @@ static void test_offer_no_persistent(void)
  * The frontend's keys
  */
 
-/* The front has published its keys: it says Connected, and is refused. */
-static void expect_error(VifTest *test, const char *what, const char *reason)
-{
-    g_autofree char *error = NULL;
-
-    xensim_front_set_state(test->front, XenbusStateConnected);
-    vif_test_expect_state(test, XenbusStateClosing);
-    error = vif_test_error(test);
-    if (!error || !strstr(error, reason)) {
-        g_error("%s: the error is '%s', expected something with '%s'", what,
-                error, reason);
-    }
-    g_assert_cmpuint(xensim_mapped(test->sim), ==, 0);
-    vif_test_disconnect(test);
-}
-
-/* Connects with @key changed to @value ("" leaves it out); must be refused. */
-static void expect_refusal(VifTest *test, const char *key, const char *value,
-                           const char *reason)
-{
-    const char *const keys[] = { key, value, NULL };
-    g_autofree char *what = g_strdup_printf("%s = '%s'", key, value);
-
-    vif_test_publish(test, &(XensimFrontConfig) { .keys = keys });
-    expect_error(test, what, reason);
-}
-
-/* The same, with a key that is there and has nothing in it */
+/* A key that is there and has nothing in it */
 static void expect_empty_refusal(VifTest *test, const char *key)
 {
-    g_autofree char *path = xensim_vif_frontend(test->sim, VIF_TEST_HANDLE,
-                                                key);
     g_autofree char *reason = g_strdup_printf("'%s' is '', expected", key);
 
     vif_test_publish(test, &(XensimFrontConfig) { 0 });
-    xensim_store_printf(xensim_store(test->sim), VIF_TEST_DOMID, path, "%s",
-                        "");
-    expect_error(test, key, reason);
+    keys_write_frontend(test, key, "");
+    xensim_front_set_state(test->front, XenbusStateConnected);
+    keys_expect_error(test, key, reason);
+    vif_test_disconnect(test);
 }
 
 /* After anything, a frontend that does it right can connect. */
@@ -203,10 +95,12 @@ static void test_missing(void)
 {
     VifTest *test = vif_test_new(NULL);
 
-    expect_refusal(test, "tx-ring-ref", "", "'tx-ring-ref' is missing");
-    expect_refusal(test, "rx-ring-ref", "", "'rx-ring-ref' is missing");
-    expect_refusal(test, "event-channel", "", "'event-channel' is missing");
-    expect_refusal(test, "request-rx-copy", "", "'request-rx-copy' isn't 1");
+    keys_expect_refusal(test, "tx-ring-ref", "", "'tx-ring-ref' is missing");
+    keys_expect_refusal(test, "rx-ring-ref", "", "'rx-ring-ref' is missing");
+    keys_expect_refusal(test, "event-channel", "",
+                        "'event-channel' is missing");
+    keys_expect_refusal(test, "request-rx-copy", "",
+                        "'request-rx-copy' isn't 1");
     expect_recovery(test);
 }
 
@@ -234,9 +128,9 @@ static void expect_malformed(VifTest *test, const char *key)
         "'%s' is '%.40s', expected a number", key, too_long);
 
     for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
-        expect_refusal(test, key, values[i], key);
+        keys_expect_refusal(test, key, values[i], key);
     }
-    expect_refusal(test, key, too_long, reason);
+    keys_expect_refusal(test, key, too_long, reason);
     expect_empty_refusal(test, key);
 }
 
@@ -259,7 +153,7 @@ static void test_malformed_flag(void)
             "'%s' is '2', expected a number up to 1", flags[i]);
 
         expect_malformed(test, flags[i]);
-        expect_refusal(test, flags[i], "2", reason);
+        keys_expect_refusal(test, flags[i], "2", reason);
     }
     expect_recovery(test);
 }
@@ -270,8 +164,8 @@ static void test_not_offered(void)
     VifTest *test = vif_test_new(NULL);
 
     for (unsigned int queues = 1; queues <= 2; queues++) {
-        vif_test_publish(test, &(XensimFrontConfig) { .queues = queues });
-        expect_error(test, "queue-N", "'tx-ring-ref' is missing");
+        keys_expect_front_refusal(test, &(XensimFrontConfig) {
+            .queues = queues }, "queue-N", "'tx-ring-ref' is missing");
     }
     expect_recovery(test);
 }
@@ -291,15 +185,13 @@ static void test_split_channels(void)
         g_autofree char *reason = g_strdup_printf("'%s' is missing",
                                                   channels[i]);
 
-        vif_test_publish(test, &(XensimFrontConfig) {
-            .split = true, .keys = missing });
-        expect_error(test, channels[i], reason);
-        vif_test_publish(test, &(XensimFrontConfig) {
-            .split = true, .keys = malformed });
-        expect_error(test, channels[i], channels[i]);
-        vif_test_publish(test, &(XensimFrontConfig) {
-            .split = true, .keys = wrong });
-        expect_error(test, channels[i], "cannot bind event-channel 200");
+        keys_expect_front_refusal(test, &(XensimFrontConfig) {
+            .split = true, .keys = missing }, channels[i], reason);
+        keys_expect_front_refusal(test, &(XensimFrontConfig) {
+            .split = true, .keys = malformed }, channels[i], channels[i]);
+        keys_expect_front_refusal(test, &(XensimFrontConfig) {
+            .split = true, .keys = wrong }, channels[i],
+            "cannot bind event-channel 200");
     }
     vif_test_connect(test, &(XensimFrontConfig) { .split = true });
     vif_test_works(test);
@@ -311,10 +203,12 @@ static void test_wrong(void)
 {
     VifTest *test = vif_test_new(NULL);
 
-    expect_refusal(test, "tx-ring-ref", "4000000000", "cannot map tx-ring-ref");
-    expect_refusal(test, "rx-ring-ref", "16000", "cannot map rx-ring-ref");
-    expect_refusal(test, "event-channel", "200", "cannot bind event-channel");
-    expect_refusal(test, "request-rx-copy", "0", "page flipping");
+    keys_expect_refusal(test, "tx-ring-ref", "4000000000",
+                        "cannot map tx-ring-ref");
+    keys_expect_refusal(test, "rx-ring-ref", "16000", "cannot map rx-ring-ref");
+    keys_expect_refusal(test, "event-channel", "200",
+                        "cannot bind event-channel");
+    keys_expect_refusal(test, "request-rx-copy", "0", "page flipping");
     expect_recovery(test);
 }
 
@@ -365,20 +259,6 @@ static void test_persistent_is_agreed(void)
  * The backend's keys
  */
 
-/* Write a key, NULL: remove it. */
-static void write_backend(VifTest *test, const char *key, const char *value)
-{
-    g_autofree char *path = xensim_vif_backend(test->sim, VIF_TEST_HANDLE,
-                                               key);
-    XensimStore *store = xensim_store(test->sim);
-
-    if (value) {
-        xensim_store_printf(store, 0, path, "%s", value);
-    } else {
-        xensim_store_remove(store, 0, path);
-    }
-}
-
 /*
  * Make the vif anew with a MAC address, NULL: none, that is refused.  QEMU
  * looks at it when the vif is online.
@@ -391,12 +271,12 @@ static void expect_mac_refusal(VifTest *test, const char *mac)
     g_autofree char *error = NULL;
 
     vif_test_remove(test, true);
-    wait_until_seen(test);
+    keys_wait_until_seen(test);
     xensim_vif_new(test->sim, VIF_TEST_HANDLE, offline);
     test->removed = false;
-    write_backend(test, "mac", mac);
-    write_backend(test, "online", "1");
-    wait_until_seen(test);
+    keys_write_backend(test, "mac", mac);
+    keys_write_backend(test, "online", "1");
+    keys_wait_until_seen(test);
     error = vif_test_error(test);
     if (!error || !strstr(error, reason)) {
         g_error("mac '%s': the error is '%s', expected something with '%s'",
@@ -423,7 +303,7 @@ static void test_mac(void)
     expect_mac_refusal(test, NULL);
 
     /* It may be mended where it is. */
-    write_backend(test, "mac", "00:16:3e:00:00:07");
+    keys_write_backend(test, "mac", "00:16:3e:00:00:07");
     vif_test_expect_state(test, XenbusStateInitWait);
     expect_recovery(test);
 }

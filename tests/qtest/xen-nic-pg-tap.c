@@ -453,10 +453,9 @@ static void test_reconnect(const void *way)
  * The link
  */
 
-static void set_link(VifTest *test, const char *up)
+static void set_link(VifTest *test, bool up)
 {
-    qmp_run(test->qmp, "{'execute': 'set_link', 'arguments': {'name': 'net', "
-            "'up': %s}}", up);
+    vif_test_set_link(test, VIF_TEST_NETDEV_NAME, up);
 }
 
 static void send_into_nothing(VifTest *test, uint64_t dropped)
@@ -475,15 +474,15 @@ static void test_link(const void *way)
 
     for (int i = 0; i < 5; i++) {
         vif_test_works(test);
-        set_link(test, "false");
+        set_link(test, false);
         send_into_nothing(test, i + 1);
-        set_link(test, "true");
+        set_link(test, true);
     }
-    set_link(test, "false");
+    set_link(test, false);
     vif_test_disconnect(test);
     vif_test_connect(test, &config);
     send_into_nothing(test, 6);
-    set_link(test, "true");
+    set_link(test, true);
     vif_test_works(test);
     vif_test_free(test);
 }
