@@ -108,6 +108,7 @@ static uint16_t take_slot(XensimFront *front, XensimQueue *queue,
 {
     uint16_t id;
     netif_rx_response_t response = *next_response(front, queue, &id);
+    XensimRxFrame *frame = assembly->frame;
     XensimBuffer *buffer;
 
     if (response.id != id) {
@@ -116,12 +117,15 @@ static uint16_t take_slot(XensimFront *front, XensimQueue *queue,
     }
     buffer = xensim_return_buffer(front, &queue->rx_buffers, id);
     if (response.status < 0) {
-        assembly->frame->error = response.status;
+        frame->error = response.status;
     } else {
         take_data(front, xensim_page(front->sim, buffer->frame), &response,
                   assembly);
     }
-    assembly->frame->nr_slots++;
+    if (frame->nr_slots < G_N_ELEMENTS(frame->offsets)) {
+        frame->offsets[frame->nr_slots] = response.offset;
+    }
+    frame->nr_slots++;
     return response.flags;
 }
 

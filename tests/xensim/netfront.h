@@ -317,6 +317,7 @@ unsigned int xensim_front_post_rx(XensimFront *front, unsigned int queue,
  * @flags: of the first response (NETRXF_*)
  * @extras, nr_extras: extra infos
  * @nr_slots: data slots
+ * @offsets: where in their pages the data of the first of them begins
  * @error: a response that had a negative status, or 0
  */
 typedef struct XensimRxFrame {
@@ -326,6 +327,7 @@ typedef struct XensimRxFrame {
     netif_extra_info_t extras[XEN_NETIF_EXTRA_TYPE_MAX];
     unsigned int nr_extras;
     unsigned int nr_slots;
+    uint16_t offsets[XEN_NETIF_NR_SLOTS_MIN];
     int error;
 } XensimRxFrame;
 

@@ -850,6 +850,9 @@ static void expect_frame(Fixture *f, unsigned int queue, unsigned int nr)
     fill(data, shape->len, queue, nr);
     g_assert_cmpint(frame->error, ==, shape->status);
     g_assert_cmpuint(frame->nr_slots, ==, nr_slots);
+    for (unsigned int i = 0; i < MIN(nr_slots, XEN_NETIF_NR_SLOTS_MIN); i++) {
+        g_assert_cmpuint(frame->offsets[i], ==, slots[i].offset);
+    }
     g_assert_cmpuint(frame->flags, ==, rx_flags(shape, 0, nr_slots));
     g_assert_cmpmem(frame->data, frame->len, data,
                     shape->status ? 0 : shape->len);
