@@ -690,6 +690,24 @@ void vif_test_expect_received(VifTest *test, const void *frame, size_t len)
     xensim_rx_frame_free(rx);
 }
 
+XensimRxFrame *vif_test_receive_any(VifTest *test, unsigned int *queue)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+    while (g_get_monotonic_time() < end) {
+        for (*queue = 0; *queue < test->front->nr_queues; (*queue)++) {
+            XensimRxFrame *rx = xensim_front_receive(test->front, *queue, 0);
+
+            if (rx) {
+                g_assert_cmpint(rx->error, ==, 0);
+                return rx;
+            }
+        }
+        g_usleep(100);
+    }
+    g_error("no queue receives a frame");
+}
+
 void vif_test_works(VifTest *test)
 {
     uint8_t frame[100];

@@ -285,6 +285,14 @@ void vif_test_expect_sent(VifTest *test, const void *frame, size_t len);
 void vif_test_expect_received(VifTest *test, const void *frame, size_t len);
 
 /**
+ * vif_test_receive_any: wait for a frame on any queue, which must be good
+ * @queue: where to put which queue it is
+ *
+ * Returns: the frame, to be freed with xensim_rx_frame_free().
+ */
+XensimRxFrame *vif_test_receive_any(VifTest *test, unsigned int *queue);
+
+/**
  * vif_test_works: send a frame each way, to see that the vif is well
  */
 void vif_test_works(VifTest *test);
