@@ -389,12 +389,8 @@ static const Lack lacks[] = {
     },
 };
 
-/* The kernel cuts what the guest doesn't take. */
-static void test_kernel_gso(const void *data)
+static void check_kernel_gso(VifTest *test, const Lack *lack)
 {
-    const Lack *lack = data;
-    VifTest *test = connect_new(VIF_TEST_TAP, &lack->config);
-
     for (size_t i = 0; i < 2 * NR_TCP; i++) {
         FrameKind kind = kinds[i % NR_TCP];
         size_t len = g_test_rand_int_range(10000, 60000);
@@ -410,6 +406,34 @@ static void test_kernel_gso(const void *data)
         }
     }
     g_assert_cmpuint(vif_test_counter(test, "rx", "software-segments"), ==, 0);
+}
+
+/* The kernel cuts what the guest doesn't take. */
+static void test_kernel_gso(const void *data)
+{
+    const Lack *lack = data;
+    VifTest *test = connect_new(VIF_TEST_TAP, &lack->config);
+
+    check_kernel_gso(test, lack);
+    vif_test_free(test);
+}
+
+/* What a front takes is forgotten when another connects. */
+static void test_kernel_gso_reconnect(void)
+{
+    VifTest *test = vif_test_new(&(VifTestOptions) { .netdev = VIF_TEST_TAP });
+
+    for (unsigned int i = 0; i < 20; i++) {
+        const Lack *lack =
+            &lacks[g_test_rand_int_range(0, G_N_ELEMENTS(lacks))];
+
+        vif_test_connect(test, &lack->config);
+        check_kernel_gso(test, lack);
+        vif_test_disconnect(test);
+        vif_test_connect(test, &all_offloads);
+        vif_test_works(test);
+        vif_test_disconnect(test);
+    }
     vif_test_free(test);
 }
 
@@ -760,6 +784,8 @@ static void add_tap_tests(void)
         add_lack("checksum", &lacks[i], test_tap_checksum);
         add_lack("software-checksum", &lacks[i], test_software_checksum);
     }
+    g_test_add_func("/offloads/tap/kernel-gso-reconnect",
+                    test_kernel_gso_reconnect);
     g_test_add_func("/offloads/tap/gso-reconnect", test_gso_reconnect);
     g_test_add_func("/offloads/tap/rx-flags", test_rx_flags);
     g_test_add_func("/offloads/tap/tx-flags", test_tx_flags_tap);
