@@ -4,7 +4,8 @@
  *
  * Rings, pages and channels are made anew for each connection and given back
  * at its end, so that whatever the backend still does with the old ones is
- * found.  The data path is in netfront-tx.c and netfront-rx.c.
+ * found.  What goes over them is in netfront-tx.c, netfront-rx.c and
+ * netfront-ctrl.c.
  */
 
 #include <string.h>
@@ -99,12 +100,21 @@ static void write_queues(XensimFront *front)
     }
 }
 
-/* What tells of queues is from the last connection, until it's replaced. */
-static void remove_queues(XensimFront *front)
+static void write_control(XensimFront *front)
+{
+    if (front->config.ctrl) {
+        write_number(front, "", "ctrl-ring-ref", front->control.ref);
+        write_number(front, "", "event-channel-ctrl", front->control.port);
+    }
+}
+
+/* What tells of rings is from the last connection, until it's replaced. */
+static void remove_rings(XensimFront *front)
 {
     static const char *const keys[] = {
         "multi-queue-num-queues", "tx-ring-ref", "rx-ring-ref",
         "event-channel", "event-channel-tx", "event-channel-rx",
+        "ctrl-ring-ref", "event-channel-ctrl",
     };
 
     for (unsigned int i = 0; i < G_N_ELEMENTS(keys); i++) {
@@ -173,18 +183,22 @@ XensimBuffer *xensim_return_buffer(XensimFront *front, XensimBuffers *buffers,
     return buffer;
 }
 
+/* Returns the page. */
+static void *share_page(XensimFront *front, uint32_t *frame, uint32_t *ref)
+{
+    *frame = xensim_alloc_page(front->sim);
+    *ref = xensim_grant(front->sim, *frame, false);
+    return xensim_page(front->sim, *frame);
+}
+
 static void open_queue(XensimFront *front, XensimQueue *queue)
 {
     netif_tx_sring_t *tx;
     netif_rx_sring_t *rx;
 
     memset(queue, 0, sizeof(*queue));
-    queue->tx_frame = xensim_alloc_page(front->sim);
-    queue->rx_frame = xensim_alloc_page(front->sim);
-    queue->tx_ref = xensim_grant(front->sim, queue->tx_frame, false);
-    queue->rx_ref = xensim_grant(front->sim, queue->rx_frame, false);
-    tx = xensim_page(front->sim, queue->tx_frame);
-    rx = xensim_page(front->sim, queue->rx_frame);
+    tx = share_page(front, &queue->tx_frame, &queue->tx_ref);
+    rx = share_page(front, &queue->rx_frame, &queue->rx_ref);
     SHARED_RING_INIT(tx);
     SHARED_RING_INIT(rx);
     FRONT_RING_INIT(&queue->tx, tx, XENSIM_PAGE_SIZE);
@@ -196,6 +210,22 @@ static void open_queue(XensimFront *front, XensimQueue *queue)
                      queue->tx_port;
 }
 
+static void open_control(XensimFront *front)
+{
+    XensimControl *control = &front->control;
+    xen_netif_ctrl_sring_t *ring;
+
+    memset(control, 0, sizeof(*control));
+    if (!front->config.ctrl) {
+        return;
+    }
+    ring = share_page(front, &control->frame, &control->ref);
+    SHARED_RING_INIT(ring);
+    FRONT_RING_INIT(&control->ring, ring, XENSIM_PAGE_SIZE);
+    share_page(front, &control->list_frame, &control->list_ref);
+    control->port = xensim_alloc_channel(front->sim);
+}
+
 void xensim_front_publish(XensimFront *front, const XensimFrontConfig *config)
 {
     front->config = *config;
@@ -204,8 +234,10 @@ void xensim_front_publish(XensimFront *front, const XensimFrontConfig *config)
     for (unsigned int i = 0; i < front->nr_queues; i++) {
         open_queue(front, &front->queues[i]);
     }
-    remove_queues(front);
+    open_control(front);
+    remove_rings(front);
     write_queues(front);
+    write_control(front);
     write_features(front);
     for (const char *const *key = config->keys; key && key[0]; key += 2) {
         write_key(front, "", key[0], key[1]);
@@ -280,6 +312,17 @@ static bool close_queue(XensimFront *front, XensimQueue *queue)
     return unused;
 }
 
+static bool close_control(XensimFront *front)
+{
+    XensimControl *control = &front->control;
+    bool unused = give_back(front, control->frame, control->ref);
+
+    unused &= give_back(front, control->list_frame, control->list_ref);
+    xensim_close_channel(front->sim, control->port);
+    memset(control, 0, sizeof(*control));
+    return unused;
+}
+
 bool xensim_front_withdraw(XensimFront *front)
 {
     bool unused = true;
@@ -288,6 +331,9 @@ bool xensim_front_withdraw(XensimFront *front)
         unused &= close_queue(front, &front->queues[i]);
     }
     front->nr_queues = 0;
+    if (front->control.frame) {
+        unused &= close_control(front);
+    }
     return unused;
 }
 

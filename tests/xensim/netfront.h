@@ -5,8 +5,9 @@
  * xensim_vif_*   writes into xenstore what libxl writes
  * xensim_front_* is the guest's driver: it connects with any set of features,
  *                sends frames cut into slots in any way, posts buffers, and
- *                takes what was received.  Its rings, pages and references
- *                are open to tests that want to break the rules.
+ *                takes what was received, and asks on the control ring.  Its
+ *                rings, pages and references are open to tests that want to
+ *                break the rules.
  *
  * A front is used by one thread at a time; different queues may be used by
  * different threads, and a raw test may write to a ring from a second thread
@@ -32,6 +33,7 @@
 
 #define XENSIM_TX_SLOTS __CONST_RING_SIZE(netif_tx, XENSIM_PAGE_SIZE)
 #define XENSIM_RX_SLOTS __CONST_RING_SIZE(netif_rx, XENSIM_PAGE_SIZE)
+#define XENSIM_CTRL_SLOTS __CONST_RING_SIZE(xen_netif_ctrl, XENSIM_PAGE_SIZE)
 #define XENSIM_MAX_QUEUES 8
 
 /*
@@ -88,6 +90,7 @@ bool xensim_vif_wait_backend(Xensim *sim, unsigned int handle,
  * @persistent: write feature-persistent = 1 and keep grants for ever
  * @queues: how many queues; 0: one, without multi-queue keys
  * @split: event channels of their own for transmit and receive
+ * @ctrl: a control ring
  * @no_sg: don't write feature-sg
  * @csum6, gso4, gso6: write feature-ipv6-csum-offload, feature-gso-tcpv4,
  *                     feature-gso-tcpv6
@@ -101,6 +104,7 @@ typedef struct XensimFrontConfig {
     bool persistent;
     unsigned int queues;
     bool split;
+    bool ctrl;
     bool no_sg;
     bool csum6;
     bool gso4;
@@ -157,6 +161,23 @@ typedef struct XensimQueue {
 } XensimQueue;
 
 /**
+ * XensimControl: the control ring, or all 0 if there is none
+ * @ring: the guest's private view of it
+ * @frame, ref: its page and grant
+ * @port: the guest's port
+ * @list_frame, list_ref: a page for what a request names by a grant: a key, a
+ *                        mapping, references
+ * @last_id: the id of the last request
+ */
+typedef struct XensimControl {
+    xen_netif_ctrl_front_ring_t ring;
+    uint32_t frame, ref;
+    uint32_t port;
+    uint32_t list_frame, list_ref;
+    uint16_t last_id;
+} XensimControl;
+
+/**
  * XensimFront: a vif's driver
  */
 typedef struct XensimFront {
@@ -165,6 +186,7 @@ typedef struct XensimFront {
     XensimFrontConfig config;
     unsigned int nr_queues;
     XensimQueue queues[XENSIM_MAX_QUEUES];
+    XensimControl control;
 } XensimFront;
 
 /**
@@ -354,5 +376,104 @@ void xensim_rx_frame_free(XensimRxFrame *frame);
  * Returns: how many frames it took.
  */
 unsigned int xensim_front_drain_rx(XensimFront *front, unsigned int queue);
+
+/*
+ * The control ring, of a front that was published with config.ctrl
+ */
+
+/**
+ * xensim_front_control: make a request and wait for the response
+ * @type: XEN_NETIF_CTRL_TYPE_*
+ * @data0, @data1, @data2: the request's data
+ * @answer: where to put the response's data, or NULL
+ *
+ * A response that doesn't come, or has another id or type, ends the test.
+ *
+ * Returns: the response's status.
+ */
+uint32_t xensim_front_control(XensimFront *front, uint16_t type,
+                              uint32_t data0, uint32_t data1, uint32_t data2,
+                              uint32_t *answer);
+
+/**
+ * xensim_front_set_hash_key: put a key into the list page and set it
+ * @size: in bytes, at most a page
+ *
+ * Returns: the response's status.
+ */
+uint32_t xensim_front_set_hash_key(XensimFront *front, const void *key,
+                                   uint32_t size);
+
+/**
+ * xensim_front_set_hash_mapping: put a part of the mapping into the list page
+ *                                and set it
+ * @queues: its entries
+ * @nr: how many, at most a page of them
+ * @offset: where in the mapping it begins
+ *
+ * Returns: the response's status.
+ */
+uint32_t xensim_front_set_hash_mapping(XensimFront *front,
+                                       const uint32_t *queues, uint32_t nr,
+                                       uint32_t offset);
+
+/* How many references a page can list */
+#define XENSIM_MAX_GREFS (XENSIM_PAGE_SIZE / sizeof(struct xen_netif_gref))
+
+/* What an entry's status is before the backend writes one */
+#define XENSIM_NO_STATUS 0xffff
+
+/**
+ * xensim_front_list_grefs: put references into the list page
+ * @nr: how many, at most XENSIM_MAX_GREFS
+ * @flags: XEN_NETIF_CTRLF_GREF_* of all of them
+ *
+ * Returns: the list, as it is in the page; each status is XENSIM_NO_STATUS.
+ */
+struct xen_netif_gref *xensim_front_list_grefs(XensimFront *front,
+                                               const uint32_t *refs,
+                                               uint32_t nr, uint16_t flags);
+
+/**
+ * xensim_front_add_grefs: have a queue's backend map pages for good
+ * @refs, @nr, @flags: see xensim_front_list_grefs()
+ *
+ * Returns: the response's status.
+ */
+uint32_t xensim_front_add_grefs(XensimFront *front, uint32_t queue,
+                                const uint32_t *refs, uint32_t nr,
+                                uint16_t flags);
+
+/**
+ * xensim_front_del_grefs: have it unmap them
+ * @removed: where to put how many it has unmapped, or NULL
+ *
+ * The status of each is in the list page afterwards.
+ *
+ * Returns: the response's status.
+ */
+uint32_t xensim_front_del_grefs(XensimFront *front, uint32_t queue,
+                                const uint32_t *refs, uint32_t nr,
+                                uint32_t *removed);
+
+/**
+ * xensim_front_put_control: put a request into the ring, which has room for it,
+ *                           without publishing it
+ */
+void xensim_front_put_control(XensimFront *front,
+                              const struct xen_netif_ctrl_request *request);
+
+/**
+ * xensim_front_push_control: publish, and notify the backend if it asked for it
+ */
+void xensim_front_push_control(XensimFront *front);
+
+/**
+ * xensim_front_take_control: wait for the next response, whatever it says
+ *
+ * Returns: true on success, false if none came in time.
+ */
+bool xensim_front_take_control(XensimFront *front,
+                               struct xen_netif_ctrl_response *response);
 
 #endif /* XENSIM_NETFRONT_H */
