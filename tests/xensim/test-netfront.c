@@ -92,9 +92,10 @@ typedef struct Fixture {
 } Fixture;
 
 /**
- * Backend: a queue's backend
+ * Backend: a queue's backend; the first one's has the control ring, too
  * @index: the queue
  * @tx_port, rx_port: our ends of the channels, the same if they aren't split
+ * @ctrl, ctrl_port: all 0 if there's no control ring
  */
 typedef struct Backend {
     Fixture *f;
@@ -104,6 +105,8 @@ typedef struct Backend {
     netif_tx_back_ring_t tx;
     netif_rx_back_ring_t rx;
     int tx_port, rx_port;
+    xen_netif_ctrl_back_ring_t ctrl;
+    int ctrl_port;
 } Backend;
 
 static void set_up(Fixture *f, const void *data)
@@ -268,6 +271,10 @@ static void expect_all_keys(Fixture *f)
     if (f->config->persistent) {
         g_ptr_array_add(keys, g_strdup("feature-persistent"));
     }
+    if (f->config->ctrl) {
+        g_ptr_array_add(keys, g_strdup("ctrl-ring-ref"));
+        g_ptr_array_add(keys, g_strdup("event-channel-ctrl"));
+    }
     if (f->config->queues) {
         g_ptr_array_add(keys, g_strdup("multi-queue-num-queues"));
     }
@@ -287,15 +294,22 @@ static void expect_all_keys(Fixture *f)
     expect_keys(f, NULL, (const char *const *)keys->pdata);
 }
 
-/* A ring that is empty, in a page that the backend may write */
-static void expect_ring(Fixture *f, uint32_t frame, uint32_t ref)
+/* A page that the backend may write */
+static void expect_shared(Fixture *f, uint32_t frame, uint32_t ref)
 {
     grant_entry_v1_t *entry = &xensim_shared(f->sim)->grants[ref];
-    netif_tx_sring_t *ring = xensim_page(f->sim, frame);
 
     g_assert_cmpuint(entry->flags, ==, GTF_permit_access);
     g_assert_cmpuint(entry->domid, ==, XENSIM_BACKEND_DOMID);
     g_assert_cmpuint(entry->frame, ==, frame);
+}
+
+/* A ring that is empty, in such a page; all rings begin with the same */
+static void expect_ring(Fixture *f, uint32_t frame, uint32_t ref)
+{
+    netif_tx_sring_t *ring = xensim_page(f->sim, frame);
+
+    expect_shared(f, frame, ref);
     g_assert_cmpuint(ring->req_prod, ==, 0);
     g_assert_cmpuint(ring->rsp_prod, ==, 0);
     g_assert_cmpuint(ring->req_event, ==, 1);
@@ -327,6 +341,18 @@ static void expect_queue(Fixture *f, unsigned int index)
                      XENSIM_CHANNEL_UNBOUND);
     expect_ring(f, queue->tx_frame, queue->tx_ref);
     expect_ring(f, queue->rx_frame, queue->rx_ref);
+}
+
+static void expect_control(Fixture *f)
+{
+    XensimControl *control = &f->front->control;
+
+    expect_number(f, "", "ctrl-ring-ref", control->ref);
+    expect_number(f, "", "event-channel-ctrl", control->port);
+    g_assert_cmpuint(channel_state(f, control->port), ==,
+                     XENSIM_CHANNEL_UNBOUND);
+    expect_ring(f, control->frame, control->ref);
+    expect_shared(f, control->list_frame, control->list_ref);
 }
 
 /* No two rings share anything. */
@@ -378,6 +404,9 @@ static void test_publish(Fixture *f, const void *data)
         expect_queue(f, i);
     }
     expect_queues_apart(f);
+    if (f->config->ctrl) {
+        expect_control(f);
+    }
     expect_key(f, "state", "1");
     withdraw(f);
 }
@@ -416,7 +445,9 @@ static void test_features(Fixture *f, const void *data)
 /* Nothing is left in xenstore of queues that there aren't any more. */
 static void test_publish_again(Fixture *f, const void *data)
 {
-    static const XensimFrontConfig before = { .queues = 8, .split = true };
+    static const XensimFrontConfig before = {
+        .queues = 8, .split = true, .ctrl = true,
+    };
     uint32_t ref;
 
     (void)data;
@@ -456,12 +487,23 @@ static int bind_port(Backend *backend, const char *dir, const char *key)
     return port;
 }
 
+static void open_ctrl(Backend *backend)
+{
+    xen_netif_ctrl_sring_t *ring =
+        map_ref(backend, read_number(backend->f, "", "ctrl-ring-ref"),
+                PROT_READ | PROT_WRITE);
+
+    BACK_RING_INIT(&backend->ctrl, ring, XENSIM_PAGE_SIZE);
+    backend->ctrl_port = bind_port(backend, "", "event-channel-ctrl");
+}
+
 static void open_backend(Backend *backend, Fixture *f, unsigned int index)
 {
     g_autofree char *dir = queue_dir(f, index);
     netif_tx_sring_t *tx;
     netif_rx_sring_t *rx;
 
+    memset(backend, 0, sizeof(*backend));
     backend->f = f;
     backend->index = index;
     backend->xgt = xengnttab_open(NULL, 0);
@@ -481,18 +523,24 @@ static void open_backend(Backend *backend, Fixture *f, unsigned int index)
         backend->tx_port = bind_port(backend, dir, "event-channel");
         backend->rx_port = backend->tx_port;
     }
+    if (f->config->ctrl && index == 0) {
+        open_ctrl(backend);
+    }
 }
 
 static void close_backend(Backend *backend)
 {
     unmap(backend, backend->tx.sring);
     unmap(backend, backend->rx.sring);
+    if (backend->ctrl.sring) {
+        unmap(backend, backend->ctrl.sring);
+    }
     g_assert_cmpint(xenevtchn_close(backend->xce), ==, 0);
     g_assert_cmpint(xengnttab_close(backend->xgt), ==, 0);
 }
 
 /*
- * Only one ring is used at a time, so nothing may come by the other's channel
+ * Only one ring is used at a time, so nothing may come by another's channel
  * but the event with which a channel begins.
  */
 static void wait_event(Backend *backend, int port)
@@ -503,7 +551,8 @@ static void wait_event(Backend *backend, int port)
     do {
         g_assert_cmpint(poll(&fd, 1, XENSIM_PATIENCE), ==, 1);
         from = xenevtchn_pending(backend->xce);
-        g_assert_true(from == backend->tx_port || from == backend->rx_port);
+        g_assert_true(from == backend->tx_port || from == backend->rx_port ||
+                      from == backend->ctrl_port);
         g_assert_cmpint(xenevtchn_unmask(backend->xce, from), ==, 0);
     } while (from != port);
 }
@@ -969,13 +1018,234 @@ static void test_ring_full(Fixture *f, const void *data)
 }
 
 /*
+ * The control ring
+ */
+
+static struct xen_netif_ctrl_request next_ctrl(Backend *backend)
+{
+    struct xen_netif_ctrl_request request;
+    int more;
+
+    RING_FINAL_CHECK_FOR_REQUESTS(&backend->ctrl, more);
+    while (!more) {
+        wait_event(backend, backend->ctrl_port);
+        RING_FINAL_CHECK_FOR_REQUESTS(&backend->ctrl, more);
+    }
+    xen_rmb(); /* requests are read behind the index */
+    request = *RING_GET_REQUEST(&backend->ctrl, backend->ctrl.req_cons);
+    backend->ctrl.req_cons++;
+    return request;
+}
+
+static void put_ctrl(Backend *backend,
+                     const struct xen_netif_ctrl_response *response)
+{
+    *RING_GET_RESPONSE(&backend->ctrl, backend->ctrl.rsp_prod_pvt) = *response;
+    backend->ctrl.rsp_prod_pvt++;
+}
+
+static void push_ctrl(Backend *backend)
+{
+    int notify;
+
+    RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&backend->ctrl, notify);
+    if (notify) {
+        notify_guest(backend, backend->ctrl_port);
+    }
+}
+
+/* The answer tells what the request's data was. */
+static void answer_ctrl(Backend *backend,
+                        const struct xen_netif_ctrl_request *request)
+{
+    put_ctrl(backend, &(struct xen_netif_ctrl_response) {
+        .id = request->id,
+        .type = request->type,
+        .status = request->data[0],
+        .data = request->data[1] + request->data[2],
+    });
+    push_ctrl(backend);
+}
+
+/* Each of the ring's places is used more than once. */
+#define NR_CTRL (3 * XENSIM_CTRL_SLOTS)
+
+static void *serve_all_ctrl(void *opaque)
+{
+    for (unsigned int i = 0; i < NR_CTRL; i++) {
+        struct xen_netif_ctrl_request request = next_ctrl(opaque);
+
+        g_assert_cmpuint(request.type, ==, 100 + i);
+        answer_ctrl(opaque, &request);
+    }
+    return NULL;
+}
+
+static void test_control(Fixture *f, const void *data)
+{
+    Backend backend;
+    GThread *thread;
+
+    (void)data;
+    xensim_front_publish(f->front, f->config);
+    open_backend(&backend, f, 0);
+    thread = g_thread_new("backend", serve_all_ctrl, &backend);
+    for (unsigned int i = 0; i < NR_CTRL; i++) {
+        uint32_t answer = 0;
+
+        g_assert_cmpuint(xensim_front_control(f->front, 100 + i, i, 3 * i, 7,
+                                              i % 2 ? &answer : NULL), ==, i);
+        g_assert_cmpuint(answer, ==, i % 2 ? 3 * i + 7 : 0);
+    }
+    g_thread_join(thread);
+    close_backend(&backend);
+    withdraw(f);
+}
+
+/* A ring full of requests, published at once */
+static void test_control_burst(Fixture *f, const void *data)
+{
+    Backend backend;
+
+    (void)data;
+    xensim_front_publish(f->front, f->config);
+    open_backend(&backend, f, 0);
+    for (unsigned int i = 0; i < XENSIM_CTRL_SLOTS; i++) {
+        xensim_front_put_control(f->front, &(struct xen_netif_ctrl_request) {
+            .id = 1000 - i,
+            .data = { i },
+        });
+        g_assert_cmpuint(backend.ctrl.sring->req_prod, ==, 0);
+    }
+    xensim_front_push_control(f->front);
+    g_assert_cmpuint(backend.ctrl.sring->req_prod, ==, XENSIM_CTRL_SLOTS);
+    for (unsigned int i = 0; i < XENSIM_CTRL_SLOTS; i++) {
+        struct xen_netif_ctrl_request request = next_ctrl(&backend);
+
+        answer_ctrl(&backend, &request);
+    }
+    for (unsigned int i = 0; i < XENSIM_CTRL_SLOTS; i++) {
+        struct xen_netif_ctrl_response response;
+
+        g_assert_true(xensim_front_take_control(f->front, &response));
+        g_assert_cmpuint(response.id, ==, 1000 - i);
+        g_assert_cmpuint(response.status, ==, i);
+    }
+    close_backend(&backend);
+    withdraw(f);
+}
+
+/* What requests name by a grant */
+static const uint8_t a_key[] = { 3, 1, 4, 1, 5 };
+static const uint32_t a_mapping[] = { 2, 7, 1, 8, 2, 8 };
+static const uint32_t some_refs[] = { 1, 6, 1, 8 };
+
+/**
+ * Listed: a request that names the list page
+ * @type: its type
+ * @data: its data, but for the reference
+ * @place: where in its data the reference is
+ * @list, len: what the page begins with, or NULL: some_refs
+ * @flags: of these references
+ */
+typedef struct Listed {
+    uint16_t type;
+    uint32_t data[3];
+    unsigned int place;
+    const void *list;
+    size_t len;
+    uint16_t flags;
+} Listed;
+
+static const Listed listed[] = {
+    { .type = XEN_NETIF_CTRL_TYPE_SET_HASH_KEY, .data = { 0, sizeof(a_key) },
+      .place = 0, .list = a_key, .len = sizeof(a_key) },
+    { .type = XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING,
+      .data = { 0, G_N_ELEMENTS(a_mapping), 9 },
+      .place = 0, .list = a_mapping, .len = sizeof(a_mapping) },
+    { .type = XEN_NETIF_CTRL_TYPE_ADD_GREF_MAPPING,
+      .data = { 3, 0, G_N_ELEMENTS(some_refs) },
+      .place = 1, .flags = XEN_NETIF_CTRLF_GREF_readonly },
+    { .type = XEN_NETIF_CTRL_TYPE_DEL_GREF_MAPPING,
+      .data = { 4, 0, G_N_ELEMENTS(some_refs) }, .place = 1 },
+};
+
+/* The backend writes a status, as it does when it deletes. */
+static void expect_grefs(struct xen_netif_gref *list, uint16_t flags)
+{
+    for (unsigned int i = 0; i < G_N_ELEMENTS(some_refs); i++) {
+        g_assert_cmpuint(list[i].ref, ==, some_refs[i]);
+        g_assert_cmpuint(list[i].flags, ==, flags);
+        g_assert_cmpuint(list[i].status, ==, XENSIM_NO_STATUS);
+        list[i].status = i;
+    }
+}
+
+static void *serve_listed(void *opaque)
+{
+    Backend *backend = opaque;
+
+    for (unsigned int i = 0; i < G_N_ELEMENTS(listed); i++) {
+        struct xen_netif_ctrl_request request = next_ctrl(backend);
+        void *page = map_ref(backend, request.data[listed[i].place],
+                             PROT_READ | PROT_WRITE);
+
+        if (listed[i].list) {
+            g_assert_cmpmem(page, listed[i].len, listed[i].list,
+                            listed[i].len);
+        } else {
+            expect_grefs(page, listed[i].flags);
+        }
+        unmap(backend, page);
+        g_assert_cmpuint(request.type, ==, listed[i].type);
+        request.data[listed[i].place] = 0;
+        g_assert_cmpmem(request.data, sizeof(request.data), listed[i].data,
+                        sizeof(listed[i].data));
+        request.data[0] = 50 + i;
+        answer_ctrl(backend, &request);
+    }
+    return NULL;
+}
+
+static void test_control_lists(Fixture *f, const void *data)
+{
+    const struct xen_netif_gref *list;
+    Backend backend;
+    GThread *thread;
+    uint32_t removed;
+
+    (void)data;
+    xensim_front_publish(f->front, f->config);
+    open_backend(&backend, f, 0);
+    thread = g_thread_new("backend", serve_listed, &backend);
+    g_assert_cmpuint(xensim_front_set_hash_key(f->front, a_key, sizeof(a_key)),
+                     ==, 50);
+    g_assert_cmpuint(xensim_front_set_hash_mapping(
+                     f->front, a_mapping, G_N_ELEMENTS(a_mapping), 9), ==, 51);
+    g_assert_cmpuint(xensim_front_add_grefs(
+                     f->front, 3, some_refs, G_N_ELEMENTS(some_refs),
+                     XEN_NETIF_CTRLF_GREF_readonly), ==, 52);
+    g_assert_cmpuint(xensim_front_del_grefs(
+                     f->front, 4, some_refs, G_N_ELEMENTS(some_refs),
+                     &removed), ==, 53);
+    g_assert_cmpuint(removed, ==, G_N_ELEMENTS(some_refs));
+    list = xensim_page(f->sim, f->front->control.list_frame);
+    for (unsigned int i = 0; i < G_N_ELEMENTS(some_refs); i++) {
+        g_assert_cmpuint(list[i].status, ==, i);
+    }
+    g_thread_join(thread);
+    close_backend(&backend);
+    withdraw(f);
+}
+
+/*
  * What the backend still holds
  */
 
 static void test_withdraw_held(Fixture *f, const void *data)
 {
     XensimTxFrame frame = { .data = "frame", .len = 5 };
-    uint32_t tx_ref, gref;
+    uint32_t tx_ref, gref, ctrl_ref;
     Backend backend;
     void *page;
 
@@ -983,17 +1253,20 @@ static void test_withdraw_held(Fixture *f, const void *data)
     xensim_front_publish(f->front, f->config);
     open_backend(&backend, f, 0);
     tx_ref = f->front->queues[0].tx_ref;
+    ctrl_ref = f->front->control.ref;
     g_assert_true(xensim_front_send(f->front, 0, &frame));
     gref = next_tx(&backend).gref;
     page = map_ref(&backend, gref, PROT_READ);
     g_assert_false(xensim_front_withdraw(f->front));
     g_assert_false(xensim_end_grant(f->sim, tx_ref));
     g_assert_false(xensim_end_grant(f->sim, gref));
+    g_assert_true(!ctrl_ref || !xensim_end_grant(f->sim, ctrl_ref));
     g_assert_cmpmem(page, 5, "frame", 5);
     unmap(&backend, page);
     close_backend(&backend);
     g_assert_true(xensim_end_grant(f->sim, tx_ref));
     g_assert_true(xensim_end_grant(f->sim, gref));
+    g_assert_true(!ctrl_ref || xensim_end_grant(f->sim, ctrl_ref));
 }
 
 /*
@@ -1022,7 +1295,7 @@ static void remove_files(Xensim *sim)
 
 static void set_trap(Trap *trap)
 {
-    static const XensimFrontConfig config = { .queues = 1 };
+    static const XensimFrontConfig config = { .queues = 1, .ctrl = true };
     Fixture *f = &trap->fixture;
 
     prctl(PR_SET_DUMPABLE, 0);
@@ -1113,6 +1386,56 @@ static void wrong_rx_id(void)
 }
 
 /**
+ * WrongAnswer: how the backend answers a control request
+ * @id, type: by how much these are wrong
+ * @times: how often
+ */
+typedef struct WrongAnswer {
+    Trap trap;
+    uint16_t id;
+    uint16_t type;
+    unsigned int times;
+} WrongAnswer;
+
+static void *answer_ctrl_wrong(void *opaque)
+{
+    WrongAnswer *answer = opaque;
+    Backend *backend = &answer->trap.backend;
+    struct xen_netif_ctrl_request request = next_ctrl(backend);
+
+    for (unsigned int i = 0; i < answer->times; i++) {
+        put_ctrl(backend, &(struct xen_netif_ctrl_response) {
+            .id = request.id + answer->id,
+            .type = request.type + answer->type,
+        });
+    }
+    push_ctrl(backend);
+    return NULL;
+}
+
+static void ask(WrongAnswer answer)
+{
+    set_trap(&answer.trap);
+    g_thread_new("backend", answer_ctrl_wrong, &answer);
+    xensim_front_control(answer.trap.fixture.front, 5, 0, 0, 0, NULL);
+}
+
+static void wrong_ctrl_id(void)
+{
+    ask((WrongAnswer) { .id = 1, .times = 1 });
+}
+
+static void wrong_ctrl_type(void)
+{
+    ask((WrongAnswer) { .type = 1, .times = 1 });
+}
+
+static void too_many_ctrl(void)
+{
+    ask((WrongAnswer) { .times = 2 });
+}
+
+/**
  * Wrong: a fault of the backend
  * @name: the test's
  * @commit: commits it, in a process of its own
@@ -1132,6 +1455,11 @@ static const Wrong wrongs[] = {
     { "written-before", written_before, "*written beyond its 59 bytes*" },
     { "beyond-page", beyond_page, "*a response of 4087 bytes at offset 10*" },
     { "wrong-rx-id", wrong_rx_id, "*a response to receive request *instead*" },
+    { "wrong-ctrl-id", wrong_ctrl_id,
+      "*response to control request 2 of type 5 instead of 1 of type 5*" },
+    { "wrong-ctrl-type", wrong_ctrl_type,
+      "*response to control request 1 of type 6 instead of 1 of type 5*" },
+    { "too-many-ctrl", too_many_ctrl, "*2 responses to control requests*" },
 };
 
 static void test_wrong(const void *data)
@@ -1164,15 +1492,18 @@ static const XensimFrontConfig configs[] = {
     { .queues = 8, .split = true },
     { .queues = 8, .persistent = true },
     { .queues = 8, .split = true, .persistent = true },
+    { .queues = 0, .ctrl = true },
+    { .queues = 8, .split = true, .persistent = true, .ctrl = true },
 };
 
 static void add_test(const char *name, const XensimFrontConfig *config,
                      void (*function)(Fixture *f, const void *data))
 {
     g_autofree char *path = g_strdup_printf(
-        "/xensim/netfront/%s/%u-queues%s%s", name, config->queues,
+        "/xensim/netfront/%s/%u-queues%s%s%s", name, config->queues,
         config->split ? "-split" : "",
-        config->persistent ? "-persistent" : "");
+        config->persistent ? "-persistent" : "",
+        config->ctrl ? "-ctrl" : "");
 
     g_test_add(path, Fixture, config, set_up, function, tear_down);
 }
@@ -1194,6 +1525,11 @@ int main(int argc, char **argv)
         add_test("transmit", &configs[i], test_transmit);
         add_test("receive", &configs[i], test_receive);
         add_test("withdraw-held", &configs[i], test_withdraw_held);
+        if (configs[i].ctrl) {
+            add_test("control", &configs[i], test_control);
+            add_test("control-burst", &configs[i], test_control_burst);
+            add_test("control-lists", &configs[i], test_control_lists);
+        }
     }
     add_test("features", &configs[0], test_features);
     add_test("post", &configs[0], test_post);
