@@ -10,6 +10,7 @@
 #include <linux/if_ether.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "flipper.h"
 #include "frames.h"
 #include "keys.h"
 #include "raw.h"
@@ -222,52 +223,6 @@ static void test_xsa_90_extras(void)
  * XSA-155: what is in shared memory changes while it is looked at
  */
 
-/**
- * Flipper: a second thread of the guest that writes all the time
- * @values: what it writes, in turn
- */
-typedef struct Flipper {
-    GThread *thread;
-    gint stop;
-    _Atomic uint16_t *at;
-    uint16_t values[2];
-    unsigned int stride;
-    unsigned int nr;
-} Flipper;
-
-static gpointer flip(gpointer opaque)
-{
-    Flipper *flipper = opaque;
-    unsigned int turn = 0;
-
-    while (!g_atomic_int_get(&flipper->stop)) {
-        _Atomic uint16_t *at = g_atomic_pointer_get(&flipper->at);
-
-        for (unsigned int i = 0; i < flipper->nr; i++) {
-            at[i * flipper->stride] = flipper->values[turn % 2];
-        }
-        turn++;
-    }
-    return NULL;
-}
-
-static void start_flipper(Flipper *flipper)
-{
-    flipper->stop = 0;
-    flipper->thread = g_thread_new("flipper", flip, flipper);
-}
-
-static void stop_flipper(Flipper *flipper)
-{
-    g_atomic_int_set(&flipper->stop, 1);
-    g_thread_join(flipper->thread);
-}
-
-static void aim_flipper(Flipper *flipper, void *at)
-{
-    g_atomic_pointer_set(&flipper->at, (_Atomic uint16_t *)at);
-}
-
 static gint64 patience_ends(void)
 {
     return g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
@@ -309,7 +264,7 @@ static void test_xsa_155_tx(const void *opaque)
     g_assert_cmpuint(request.gref, <=, UINT16_MAX);
     memcpy(&flipper.values[0], (uint8_t *)&request + field->offset,
            sizeof(uint16_t));
-    start_flipper(&flipper);
+    flipper_start(&flipper);
     for (unsigned int i = 0; i < ROUNDS || !good || !bad; i++) {
         netif_tx_response_t response;
 
@@ -325,7 +280,7 @@ static void test_xsa_155_tx(const void *opaque)
             bad++;
         }
     }
-    stop_flipper(&flipper);
+    flipper_stop(&flipper);
     g_assert_cmpuint(vif_test_counter(test, "tx", field->drop), ==, bad);
     g_assert_cmpuint(vif_test_counter(test, "tx", "frames"), ==, good);
     expect_recovery(test);
@@ -356,7 +311,7 @@ static void test_xsa_155_more_data(void)
     };
     static uint8_t got[VIF_TEST_MAX_FRAME];
 
-    start_flipper(&flipper);
+    flipper_start(&flipper);
     for (unsigned int i = 0; i < ROUNDS || !joined || !apart; i++) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         raw_put_tx(test, &(netif_tx_request_t) {
@@ -384,7 +339,7 @@ static void test_xsa_155_more_data(void)
             joined++;
         }
     }
-    stop_flipper(&flipper);
+    flipper_stop(&flipper);
     g_assert_cmpuint(vif_test_counter(test, "tx", "frames"), ==,
                      joined + 2 * apart);
     expect_recovery(test);
@@ -424,13 +379,13 @@ static void test_xsa_155_req_prod(void)
         flipper.values[0] = queue->tx.req_prod_pvt;
         flipper.values[1] = queue->tx.req_prod_pvt + SLOTS - 1;
         put_tx_slots(test, ref, SLOTS, SIZE);
-        start_flipper(&flipper);
+        flipper_start(&flipper);
         for (int j = 0; j < 20; j++) {
             xensim_notify(test->sim, queue->tx_port);
             g_assert_cmpuint(vif_test_counter(test, "tx", "slots"), ==,
                              i * SLOTS);
         }
-        stop_flipper(&flipper);
+        flipper_stop(&flipper);
         raw_push_tx(test);
         for (int j = 0; j < SLOTS; j++) {
             raw_expect_tx(test, j, NETIF_RSP_OKAY);
@@ -467,7 +422,7 @@ static void test_xsa_155_rx(void)
 
     g_assert_cmpuint(ref, <=, UINT16_MAX);
     vif_test_fill(data, FRAME);
-    start_flipper(&flipper);
+    flipper_start(&flipper);
     for (unsigned int i = 0; i < ROUNDS || !good || !bad; i++) {
         netif_rx_response_t response;
 
@@ -487,7 +442,7 @@ static void test_xsa_155_rx(void)
         }
         expect_pattern(page + FRAME, XENSIM_PAGE_SIZE - FRAME);
     }
-    stop_flipper(&flipper);
+    flipper_stop(&flipper);
     g_assert_cmpuint(vif_test_counter(test, "rx", "drops.grant"), ==, bad);
     g_assert_cmpuint(vif_test_counter(test, "rx", "frames"), ==, good);
     expect_recovery(test);
@@ -514,7 +469,7 @@ static void test_xsa_155_payload(void)
 
     frame_make(page, LEN, kind);
     frame_blank_checksum(page, LEN, kind);
-    start_flipper(&flipper);
+    flipper_start(&flipper);
     for (unsigned int i = 0; i < ROUNDS || !seen[0] || !seen[1]; i++) {
         uint16_t first;
 
@@ -533,7 +488,7 @@ static void test_xsa_155_payload(void)
         memcpy(&first, got + payload, sizeof(first));
         seen[first == flipper.values[1]]++;
     }
-    stop_flipper(&flipper);
+    flipper_stop(&flipper);
     expect_recovery(test);
 }
 
@@ -578,7 +533,7 @@ static void put_flipped_burst(VifTest *test, uint32_t ref, Flipper *flipper,
         });
         raw_put_tx(test, &(netif_tx_request_t) { .gref = ref, .size = REST });
     }
-    aim_flipper(flipper, (char *)RING_GET_REQUEST(ring, victim) + what->field);
+    flipper_aim(flipper, (char *)RING_GET_REQUEST(ring, victim) + what->field);
     raw_push_tx(test);
 }
 
@@ -621,7 +576,7 @@ static void test_xsa_155_burst(const void *data)
     if (what->field == offsetof(netif_tx_request_t, gref)) {
         flipper.values[0] = ref;
     }
-    start_flipper(&flipper);
+    flipper_start(&flipper);
     for (unsigned int i = 0; i < ROUNDS || !good || !bad; i++) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         put_flipped_burst(test, ref, &flipper, what);
@@ -631,7 +586,7 @@ static void test_xsa_155_burst(const void *data)
             good++;
         }
     }
-    stop_flipper(&flipper);
+    flipper_stop(&flipper);
     expect_recovery(test);
 }
 
@@ -655,7 +610,7 @@ static void test_xsa_155_headers(void)
     page = xensim_page(test->sim, frame);
     frame_make(page, len, kind);
     flipper.at = (_Atomic uint16_t *)(page + frame_l4(kind) + 12);
-    start_flipper(&flipper);
+    flipper_start(&flipper);
     for (unsigned int i = 0; i < ROUNDS; i++) {
         raw_put_tx(test, &(netif_tx_request_t) {
             .gref = ref,
@@ -681,7 +636,7 @@ static void test_xsa_155_headers(void)
             left -= MIN(left, size - header);
         }
     }
-    stop_flipper(&flipper);
+    flipper_stop(&flipper);
     expect_recovery(test);
 }
 
