@@ -11,12 +11,8 @@
  * of one frame to receive.
  */
 
+#include "pages.h"
 #include "raw.h"
-
-#define FRAME 200
-
-/* The most pages in a burst; a frame to receive can't be longer. */
-#define MAX_PAGES 16
 
 /* How many lookups per page make a mapping stale (xen-grant-cache.c) */
 #define STALE_ROUNDS 16
@@ -40,127 +36,24 @@ static uint64_t rx(VifTest *test, const char *counter)
 }
 
 /*
- * Send @nr frames, each from one of the pages, in one burst.  The guest has
- * changed what is in the pages, and that is what is sent.
- */
-static void send_pages(VifTest *test, const uint32_t *refs,
-                       const uint32_t *frames, unsigned int nr)
-{
-    for (unsigned int i = 0; i < nr; i++) {
-        vif_test_fill(xensim_page(test->sim, frames[i]), FRAME + nr);
-        raw_put_tx(test, &(netif_tx_request_t) {
-            .gref = refs[i],
-            .offset = i,
-            .id = i,
-            .size = FRAME,
-        });
-    }
-    raw_push_tx(test);
-    for (unsigned int i = 0; i < nr; i++) {
-        uint8_t *page = xensim_page(test->sim, frames[i]);
-
-        vif_test_expect_sent(test, page + i, FRAME);
-        raw_expect_tx(test, i, NETIF_RSP_OKAY);
-    }
-}
-
-static bool is_named_again(const uint32_t *frames, unsigned int i,
-                           unsigned int nr)
-{
-    for (unsigned int j = i + 1; j < nr; j++) {
-        if (frames[j] == frames[i]) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/*
- * Receive one frame, which fills all pages but the last, in one burst.  Of a
- * page that is named twice, the bytes that came last are looked at.
- */
-static void receive_pages(VifTest *test, const uint32_t *refs,
-                          const uint32_t *frames, unsigned int nr)
-{
-    static uint8_t data[MAX_PAGES * XENSIM_PAGE_SIZE];
-    size_t last = (nr - 1) * XENSIM_PAGE_SIZE;
-
-    g_assert(nr <= MAX_PAGES);
-    vif_test_fill(data, last + FRAME);
-    for (unsigned int i = 0; i < nr; i++) {
-        raw_put_rx(test, i, refs[i]);
-    }
-    raw_push_rx(test);
-    vif_test_peer_send(test, NULL, data, last + FRAME);
-    for (unsigned int i = 0; i < nr; i++) {
-        uint8_t *page = xensim_page(test->sim, frames[i]);
-        netif_rx_response_t response = raw_expect_rx(test, i);
-        int len = i + 1 < nr ? XENSIM_PAGE_SIZE : FRAME;
-
-        g_assert_cmpint(response.status, ==, len);
-        if (!is_named_again(frames, i, nr)) {
-            g_assert_cmpmem(page + response.offset, len,
-                            data + i * XENSIM_PAGE_SIZE, len);
-        }
-    }
-}
-
-static void grant_pages(VifTest *test, bool readonly, uint32_t *refs,
-                        uint32_t *frames, unsigned int nr)
-{
-    for (unsigned int i = 0; i < nr; i++) {
-        refs[i] = raw_grant(test, readonly, &frames[i]);
-    }
-}
-
-/**
- * Way: a direction, and how pages are used in it
- * @direction: as the counters name it
- * @readonly: how the guest grants its pages
- * @use: uses each page once, all in one burst, and looks at the bytes
- */
-typedef struct Way {
-    const char *direction;
-    bool readonly;
-    void (*use)(VifTest *test, const uint32_t *refs, const uint32_t *frames,
-                unsigned int nr);
-} Way;
-
-static const Way ways[] = {
-    { .direction = "tx", .readonly = true, .use = send_pages },
-    { .direction = "rx", .readonly = false, .use = receive_pages },
-};
-
-static void expect(VifTest *test, const Way *way, const char *counter,
-                   uint64_t value)
-{
-    uint64_t is = vif_test_counter(test, way->direction, counter);
-
-    if (is != value) {
-        g_error("%s: %s is %" PRIu64 " instead of %" PRIu64, way->direction,
-                counter, is, value);
-    }
-}
-
-/*
  * One page
  */
 
 static void test_first_sight_then_hits(const void *data)
 {
-    const Way *way = data;
+    const PagesWay *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t ref, frame;
 
-    grant_pages(test, way->readonly, &ref, &frame, 1);
+    pages_grant(test, way->readonly, &ref, &frame, 1);
     for (int i = 0; i < 3; i++) {
         way->use(test, &ref, &frame, 1);
     }
-    expect(test, way, "copies", 1);
-    expect(test, way, "fallback-first", 1);
-    expect(test, way, "persistent-hits", 2);
-    expect(test, way, "map-calls", 1);
-    expect(test, way, "mapped", 1);
+    pages_expect(test, way, "copies", 1);
+    pages_expect(test, way, "fallback-first", 1);
+    pages_expect(test, way, "persistent-hits", 2);
+    pages_expect(test, way, "map-calls", 1);
+    pages_expect(test, way, "mapped", 1);
     g_assert_cmpuint(xensim_pins(test->sim, ref), ==, 1);
     vif_test_free(test);
 }
@@ -168,19 +61,19 @@ static void test_first_sight_then_hits(const void *data)
 /* Without feature-persistent nothing of it happens. */
 static void test_not_persistent(const void *data)
 {
-    const Way *way = data;
+    const PagesWay *way = data;
     VifTest *test = vif_test_new(NULL);
     uint32_t ref, frame;
 
     vif_test_connect(test, NULL);
-    grant_pages(test, way->readonly, &ref, &frame, 1);
+    pages_grant(test, way->readonly, &ref, &frame, 1);
     for (int i = 0; i < 3; i++) {
         way->use(test, &ref, &frame, 1);
         g_assert_cmpuint(xensim_pins(test->sim, ref), ==, 0);
     }
-    expect(test, way, "copies", 3);
-    expect(test, way, "persistent-hits", 0);
-    expect(test, way, "map-calls", 0);
+    pages_expect(test, way, "copies", 3);
+    pages_expect(test, way, "persistent-hits", 0);
+    pages_expect(test, way, "map-calls", 0);
     g_assert_true(xensim_end_grant(test->sim, ref));
     vif_test_free(test);
 }
@@ -188,29 +81,29 @@ static void test_not_persistent(const void *data)
 /* A page that is named twice in a burst is mapped once, and copied besides. */
 static void test_twice_in_a_burst(const void *data)
 {
-    const Way *way = data;
+    const PagesWay *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t refs[2], frames[2];
 
-    grant_pages(test, way->readonly, refs, frames, 1);
+    pages_grant(test, way->readonly, refs, frames, 1);
     refs[1] = refs[0];
     frames[1] = frames[0];
 
     way->use(test, refs, frames, 2);
-    expect(test, way, "copies", 2);
-    expect(test, way, "fallback-first", 1);
-    expect(test, way, "fallback-busy", 1);
+    pages_expect(test, way, "copies", 2);
+    pages_expect(test, way, "fallback-first", 1);
+    pages_expect(test, way, "fallback-busy", 1);
 
     way->use(test, refs, frames, 2);
-    expect(test, way, "copies", 3);
-    expect(test, way, "persistent-hits", 1);
-    expect(test, way, "fallback-busy", 2);
+    pages_expect(test, way, "copies", 3);
+    pages_expect(test, way, "persistent-hits", 1);
+    pages_expect(test, way, "fallback-busy", 2);
     g_assert_cmpuint(xensim_pins(test->sim, refs[0]), ==, 1);
 
     /* It isn't busy any more. */
     way->use(test, refs, frames, 1);
-    expect(test, way, "persistent-hits", 2);
-    expect(test, way, "copies", 3);
+    pages_expect(test, way, "persistent-hits", 2);
+    pages_expect(test, way, "copies", 3);
     vif_test_free(test);
 }
 
@@ -220,56 +113,57 @@ static void test_twice_in_a_burst(const void *data)
 
 static void test_one_call_for_a_burst(const void *data)
 {
-    enum { NR = MAX_PAGES };
-    const Way *way = data;
+    enum { NR = PAGES_MAX };
+    const PagesWay *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t refs[NR], frames[NR];
     uint64_t calls = xensim_count(test->sim, XENSIM_OP_COPY_CALL);
 
-    grant_pages(test, way->readonly, refs, frames, NR);
+    pages_grant(test, way->readonly, refs, frames, NR);
     way->use(test, refs, frames, NR);
-    expect(test, way, "copy-calls", 1);
-    expect(test, way, "map-calls", 1);
+    pages_expect(test, way, "copy-calls", 1);
+    pages_expect(test, way, "map-calls", 1);
     g_assert_cmpuint(xensim_count(test->sim, XENSIM_OP_COPY_CALL), ==,
                      calls + 1);
     way->use(test, refs, frames, NR);
-    expect(test, way, "persistent-hits", NR);
-    expect(test, way, "copy-calls", 1);
+    pages_expect(test, way, "persistent-hits", NR);
+    pages_expect(test, way, "copy-calls", 1);
     vif_test_free(test);
 }
 
 /* What a test of eviction has: a small set, and more pages than it takes */
 enum { MAX = 4, NR = 8 };
 
-static VifTest *connect_small(const Way *way, uint32_t *refs, uint32_t *frames)
+static VifTest *connect_small(const PagesWay *way, uint32_t *refs,
+                              uint32_t *frames)
 {
     VifTest *test = connect_new(",max-persistent-grants=4");
 
-    grant_pages(test, way->readonly, refs, frames, NR);
+    pages_grant(test, way->readonly, refs, frames, NR);
     return test;
 }
 
 static void test_full(const void *data)
 {
-    const Way *way = data;
+    const PagesWay *way = data;
     uint32_t refs[NR], frames[NR];
     VifTest *test = connect_small(way, refs, frames);
 
     for (int i = 0; i < 3; i++) {
         way->use(test, refs, frames, NR);
-        expect(test, way, "mapped", MAX);
+        pages_expect(test, way, "mapped", MAX);
     }
-    expect(test, way, "mapped-max", MAX);
-    expect(test, way, "fallback-full", 3 * (NR - MAX));
-    expect(test, way, "persistent-hits", 2 * MAX);
-    expect(test, way, "evicted", 0);
+    pages_expect(test, way, "mapped-max", MAX);
+    pages_expect(test, way, "fallback-full", 3 * (NR - MAX));
+    pages_expect(test, way, "persistent-hits", 2 * MAX);
+    pages_expect(test, way, "evicted", 0);
     vif_test_free(test);
 }
 
 /* Pages that were mapped by one call get stale, and are unmapped, together. */
 static void test_stale_pages_make_room(const void *data)
 {
-    const Way *way = data;
+    const PagesWay *way = data;
     uint32_t refs[NR], frames[NR];
     VifTest *test = connect_small(way, refs, frames);
     uint64_t unmapped = xensim_count(test->sim, XENSIM_OP_UNMAP);
@@ -278,18 +172,18 @@ static void test_stale_pages_make_room(const void *data)
     for (int i = 0; i < STALE_ROUNDS * MAX; i++) {
         way->use(test, refs + MAX, frames + MAX, 1);
     }
-    expect(test, way, "evicted", 0);
-    expect(test, way, "fallback-full", STALE_ROUNDS * MAX);
+    pages_expect(test, way, "evicted", 0);
+    pages_expect(test, way, "fallback-full", STALE_ROUNDS * MAX);
     way->use(test, refs + MAX, frames + MAX, 1);
-    expect(test, way, "evicted", MAX);
-    expect(test, way, "mapped", 1);
+    pages_expect(test, way, "evicted", MAX);
+    pages_expect(test, way, "mapped", 1);
     g_assert_cmpuint(xensim_count(test->sim, XENSIM_OP_UNMAP) - unmapped, ==,
                      MAX);
     for (int i = 0; i < MAX; i++) {
         g_assert_cmpuint(xensim_pins(test->sim, refs[i]), ==, 0);
     }
     way->use(test, refs + MAX, frames + MAX, 1);
-    expect(test, way, "persistent-hits", 1);
+    pages_expect(test, way, "persistent-hits", 1);
     vif_test_free(test);
 }
 
@@ -303,15 +197,15 @@ static void expect_pinned(VifTest *test, const uint32_t *refs,
 }
 
 /* The page is used where it is mapped, or else copied since there's no room. */
-static void expect_use(VifTest *test, const Way *way, uint32_t ref,
+static void expect_use(VifTest *test, const PagesWay *way, uint32_t ref,
                        uint32_t frame, bool mapped)
 {
     uint64_t hits = vif_test_counter(test, way->direction, "persistent-hits");
     uint64_t full = vif_test_counter(test, way->direction, "fallback-full");
 
     way->use(test, &ref, &frame, 1);
-    expect(test, way, "persistent-hits", hits + mapped);
-    expect(test, way, "fallback-full", full + !mapped);
+    pages_expect(test, way, "persistent-hits", hits + mapped);
+    pages_expect(test, way, "fallback-full", full + !mapped);
 }
 
 /*
@@ -321,7 +215,7 @@ static void expect_use(VifTest *test, const Way *way, uint32_t ref,
  */
 static void test_longest_unused_goes(const void *data)
 {
-    const Way *way = data;
+    const PagesWay *way = data;
     uint32_t refs[NR], frames[NR];
     VifTest *test = connect_small(way, refs, frames);
 
@@ -332,14 +226,14 @@ static void test_longest_unused_goes(const void *data)
         way->use(test, refs, frames, 1);
         way->use(test, refs + 2, frames + 2, 1);
     }
-    expect(test, way, "evicted", 0);
+    pages_expect(test, way, "evicted", 0);
     expect_pinned(test, refs, "++++----");
 
     way->use(test, refs + 4, frames + 4, 1);
-    expect(test, way, "evicted", 1);
+    pages_expect(test, way, "evicted", 1);
     expect_pinned(test, refs, "+-+++---");
     way->use(test, refs + 5, frames + 5, 1);
-    expect(test, way, "evicted", 2);
+    pages_expect(test, way, "evicted", 2);
     expect_pinned(test, refs, "+-+-++--");
     expect_use(test, way, refs[6], frames[6], false);
     expect_pinned(test, refs, "+-+-++--");
@@ -347,8 +241,8 @@ static void test_longest_unused_goes(const void *data)
     for (int i = 0; i < NR; i++) {
         expect_use(test, way, refs[i], frames[i], "+-+-++--"[i] == '+');
     }
-    expect(test, way, "evicted", 2);
-    expect(test, way, "mapped", MAX);
+    pages_expect(test, way, "evicted", 2);
+    pages_expect(test, way, "mapped", MAX);
     vif_test_free(test);
 }
 
@@ -356,7 +250,7 @@ static void test_longest_unused_goes(const void *data)
  * The same reference, for another page.  xensim wouldn't give it out for long,
  * so the entry is written as a guest's own code would.
  */
-static void grant_again(VifTest *test, const Way *way, uint32_t ref,
+static void grant_again(VifTest *test, const PagesWay *way, uint32_t ref,
                         uint32_t *frame)
 {
     grant_entry_v1_t *entry = &xensim_shared(test->sim)->grants[ref];
@@ -372,7 +266,7 @@ static void grant_again(VifTest *test, const Way *way, uint32_t ref,
 /* What was unmapped isn't used by its old address, nor taken for mapped. */
 static void test_evicted_is_forgotten(const void *data)
 {
-    const Way *way = data;
+    const PagesWay *way = data;
     uint32_t refs[NR], frames[NR];
     VifTest *test = connect_small(way, refs, frames);
     uint64_t copies;
@@ -381,19 +275,19 @@ static void test_evicted_is_forgotten(const void *data)
     for (int i = 0; i <= STALE_ROUNDS * MAX; i++) {
         way->use(test, refs + MAX, frames + MAX, 1);
     }
-    expect(test, way, "evicted", MAX);
+    pages_expect(test, way, "evicted", MAX);
     for (int i = 0; i < MAX; i++) {
         grant_again(test, way, refs[i], &frames[i]);
     }
     copies = vif_test_counter(test, way->direction, "copies");
     way->use(test, refs, frames, MAX);
-    expect(test, way, "persistent-hits", 0);
-    expect(test, way, "copies", copies + MAX);
+    pages_expect(test, way, "persistent-hits", 0);
+    pages_expect(test, way, "copies", copies + MAX);
 
     /* There's room for three beside the one that has evicted them. */
     way->use(test, refs, frames, MAX);
-    expect(test, way, "persistent-hits", MAX - 1);
-    expect(test, way, "mapped", MAX);
+    pages_expect(test, way, "persistent-hits", MAX - 1);
+    pages_expect(test, way, "mapped", MAX);
     vif_test_free(test);
 }
 
@@ -403,43 +297,43 @@ static void test_evicted_is_forgotten(const void *data)
 
 static void test_map_fails(const void *data)
 {
-    const Way *way = data;
+    const PagesWay *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t refs[3], frames[3];
 
-    grant_pages(test, way->readonly, refs, frames, 3);
+    pages_grant(test, way->readonly, refs, frames, 3);
     xensim_fail(test->sim, XENSIM_OP_MAP, 0, 1);
     way->use(test, refs, frames, 1);
-    expect(test, way, "fallback-map-failed", 1);
-    expect(test, way, "mapped", 0);
+    pages_expect(test, way, "fallback-map-failed", 1);
+    pages_expect(test, way, "mapped", 0);
 
     /* The second page fails the burst; then, alone, the first one fails. */
     xensim_fail(test->sim, XENSIM_OP_MAP, 1, 2);
     way->use(test, refs, frames, 3);
-    expect(test, way, "mapped", 2);
-    expect(test, way, "fallback-map-failed", 2);
-    expect(test, way, "fallback-first", 2);
+    pages_expect(test, way, "mapped", 2);
+    pages_expect(test, way, "fallback-map-failed", 2);
+    pages_expect(test, way, "fallback-first", 2);
     expect_pinned(test, refs, "-++");
 
     /* Once it can be mapped, it is. */
     way->use(test, refs, frames, 3);
-    expect(test, way, "mapped", 3);
-    expect(test, way, "persistent-hits", 2);
+    pages_expect(test, way, "mapped", 3);
+    pages_expect(test, way, "persistent-hits", 2);
     vif_test_free(test);
 }
 
 static void test_no_memory_to_map(const void *data)
 {
-    const Way *way = data;
+    const PagesWay *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t ref, frame;
 
-    grant_pages(test, way->readonly, &ref, &frame, 1);
+    pages_grant(test, way->readonly, &ref, &frame, 1);
     xensim_fail(test->sim, XENSIM_OP_MAP_MEMORY, 0, 1);
     way->use(test, &ref, &frame, 1);
-    expect(test, way, "fallback-map-failed", 1);
+    pages_expect(test, way, "fallback-map-failed", 1);
     way->use(test, &ref, &frame, 1);
-    expect(test, way, "mapped", 1);
+    pages_expect(test, way, "mapped", 1);
     vif_test_free(test);
 }
 
@@ -449,22 +343,22 @@ static void test_copy_fails(void)
     VifTest *test = connect_new(NULL);
     uint32_t good[2], frames[2];
 
-    grant_pages(test, true, good, frames, 2);
+    pages_grant(test, true, good, frames, 2);
     raw_put_tx(test, &(netif_tx_request_t) {
-        .gref = good[0], .id = 0, .size = FRAME,
+        .gref = good[0], .id = 0, .size = PAGES_FRAME,
     });
     raw_put_tx(test, &(netif_tx_request_t) {
-        .gref = XENSIM_NR_GRANTS - 1, .id = 1, .size = FRAME,
+        .gref = XENSIM_NR_GRANTS - 1, .id = 1, .size = PAGES_FRAME,
     });
     raw_put_tx(test, &(netif_tx_request_t) {
-        .gref = good[1], .id = 2, .size = FRAME,
+        .gref = good[1], .id = 2, .size = PAGES_FRAME,
     });
     raw_push_tx(test);
     raw_expect_tx(test, 0, NETIF_RSP_OKAY);
     raw_expect_tx(test, 1, NETIF_RSP_ERROR);
     raw_expect_tx(test, 2, NETIF_RSP_OKAY);
-    vif_test_expect_sent(test, xensim_page(test->sim, frames[0]), FRAME);
-    vif_test_expect_sent(test, xensim_page(test->sim, frames[1]), FRAME);
+    vif_test_expect_sent(test, xensim_page(test->sim, frames[0]), PAGES_FRAME);
+    vif_test_expect_sent(test, xensim_page(test->sim, frames[1]), PAGES_FRAME);
     g_assert_cmpuint(tx(test, "drops.grant"), ==, 1);
     vif_test_free(test);
 }
@@ -473,7 +367,7 @@ static void test_copy_fails(void)
 static void test_receive_into_readonly(void)
 {
     VifTest *test = connect_new(NULL);
-    uint8_t data[FRAME], before[XENSIM_PAGE_SIZE];
+    uint8_t data[PAGES_FRAME], before[XENSIM_PAGE_SIZE];
     uint32_t ref, frame;
 
     ref = raw_grant(test, true, &frame);
@@ -496,10 +390,10 @@ static void test_promise_broken(void)
     uint32_t ref, frame;
 
     ref = raw_grant(test, true, &frame);
-    send_pages(test, &ref, &frame, 1);
+    pages_send(test, &ref, &frame, 1);
     g_assert_false(xensim_end_grant(test->sim, ref));
     xensim_shared(test->sim)->grants[ref].frame = 1;
-    send_pages(test, &ref, &frame, 1);
+    pages_send(test, &ref, &frame, 1);
     xensim_shared(test->sim)->grants[ref].frame = frame;
     vif_test_free(test);
 }
@@ -516,8 +410,8 @@ static void test_directions_are_apart(void)
     tx_ref = raw_grant(test, true, &tx_frame);
     rx_ref = raw_grant(test, false, &rx_frame);
     for (int i = 0; i < 2; i++) {
-        send_pages(test, &tx_ref, &tx_frame, 1);
-        receive_pages(test, &rx_ref, &rx_frame, 1);
+        pages_send(test, &tx_ref, &tx_frame, 1);
+        pages_receive(test, &rx_ref, &rx_frame, 1);
     }
     g_assert_cmpuint(tx(test, "mapped"), ==, 1);
     g_assert_cmpuint(rx(test, "mapped"), ==, 1);
@@ -531,12 +425,12 @@ static void test_directions_are_apart(void)
 static void test_flushed_at_disconnect(const void *data)
 {
     enum { NR_BURSTS = 2, NR_PAGES = NR_BURSTS * 10 };
-    const Way *way = data;
+    const PagesWay *way = data;
     VifTest *test = connect_new(NULL);
     uint32_t refs[NR_PAGES], frames[NR_PAGES];
     uint64_t rings = xensim_mapped(test->sim);
 
-    grant_pages(test, way->readonly, refs, frames, NR_PAGES);
+    pages_grant(test, way->readonly, refs, frames, NR_PAGES);
     for (int i = 0; i < NR_PAGES; i += 10) {
         way->use(test, refs + i, frames + i, 10);
     }
@@ -546,8 +440,8 @@ static void test_flushed_at_disconnect(const void *data)
     for (int i = 0; i < NR_PAGES; i++) {
         g_assert_true(xensim_end_grant(test->sim, refs[i]));
     }
-    expect(test, way, "mapped", 0);
-    expect(test, way, "evicted", 0);
+    pages_expect(test, way, "mapped", 0);
+    pages_expect(test, way, "evicted", 0);
     vif_test_free(test);
 }
 
@@ -560,11 +454,11 @@ static void test_counters_are_true(void)
     uint64_t calls = xensim_count(test->sim, XENSIM_OP_MAP_MEMORY);
     uint32_t refs[8], frames[8], rx_ref, rx_frame;
 
-    grant_pages(test, true, refs, frames, 8);
+    pages_grant(test, true, refs, frames, 8);
     rx_ref = raw_grant(test, false, &rx_frame);
     for (int i = 0; i < 20; i++) {
-        send_pages(test, refs, frames, 1 + i % 8);
-        receive_pages(test, &rx_ref, &rx_frame, 1);
+        pages_send(test, refs, frames, 1 + i % 8);
+        pages_receive(test, &rx_ref, &rx_frame, 1);
     }
     g_assert_cmpuint(tx(test, "copies") + rx(test, "copies"), ==,
                      xensim_count(test->sim, XENSIM_OP_COPY) - copies);
@@ -580,8 +474,8 @@ static void test_counters_are_true(void)
 }
 
 /* First one half of the pages, then the other, until that is mapped. */
-static void use_halves(VifTest *test, const Way *way, const uint32_t *refs,
-                       const uint32_t *frames)
+static void use_halves(VifTest *test, const PagesWay *way,
+                       const uint32_t *refs, const uint32_t *frames)
 {
     for (int half = 0; half < NR; half += MAX) {
         for (int i = 0; i < (STALE_ROUNDS + 2) * MAX; i++) {
@@ -596,7 +490,7 @@ static void use_halves(VifTest *test, const Way *way, const uint32_t *refs,
 static void test_map_counters_are_true(const void *data)
 {
     enum { FAILED = 3 };
-    const Way *way = data;
+    const PagesWay *way = data;
     uint32_t refs[NR], frames[NR];
     VifTest *test = connect_small(way, refs, frames);
     uint64_t maps = xensim_count(test->sim, XENSIM_OP_MAP);
@@ -608,44 +502,34 @@ static void test_map_counters_are_true(const void *data)
     unmaps = xensim_count(test->sim, XENSIM_OP_UNMAP) - unmaps;
     g_assert_cmpuint(maps, ==, NR + FAILED);
     g_assert_cmpuint(unmaps, ==, MAX);
-    expect(test, way, "map-calls", maps);
-    expect(test, way, "fallback-map-failed", FAILED);
-    expect(test, way, "fallback-first", maps - FAILED);
-    expect(test, way, "evicted", unmaps);
-    expect(test, way, "mapped", maps - FAILED - unmaps);
+    pages_expect(test, way, "map-calls", maps);
+    pages_expect(test, way, "fallback-map-failed", FAILED);
+    pages_expect(test, way, "fallback-first", maps - FAILED);
+    pages_expect(test, way, "evicted", unmaps);
+    pages_expect(test, way, "mapped", maps - FAILED - unmaps);
     vif_test_free(test);
-}
-
-static void add_ways(const char *name, GTestDataFunc function)
-{
-    for (unsigned int i = 0; i < G_N_ELEMENTS(ways); i++) {
-        g_autofree char *path = g_strdup_printf("/grants/%s/%s", name,
-                                                ways[i].direction);
-
-        g_test_add_data_func(path, &ways[i], function);
-    }
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add_ways("first-sight-then-hits", test_first_sight_then_hits);
-    add_ways("not-persistent", test_not_persistent);
-    add_ways("twice-in-a-burst", test_twice_in_a_burst);
-    add_ways("one-call-for-a-burst", test_one_call_for_a_burst);
-    add_ways("full", test_full);
-    add_ways("stale-pages-make-room", test_stale_pages_make_room);
-    add_ways("longest-unused-goes", test_longest_unused_goes);
-    add_ways("evicted-is-forgotten", test_evicted_is_forgotten);
-    add_ways("map-fails", test_map_fails);
-    add_ways("no-memory-to-map", test_no_memory_to_map);
+    pages_add_ways("/grants/first-sight-then-hits", test_first_sight_then_hits);
+    pages_add_ways("/grants/not-persistent", test_not_persistent);
+    pages_add_ways("/grants/twice-in-a-burst", test_twice_in_a_burst);
+    pages_add_ways("/grants/one-call-for-a-burst", test_one_call_for_a_burst);
+    pages_add_ways("/grants/full", test_full);
+    pages_add_ways("/grants/stale-pages-make-room", test_stale_pages_make_room);
+    pages_add_ways("/grants/longest-unused-goes", test_longest_unused_goes);
+    pages_add_ways("/grants/evicted-is-forgotten", test_evicted_is_forgotten);
+    pages_add_ways("/grants/map-fails", test_map_fails);
+    pages_add_ways("/grants/no-memory-to-map", test_no_memory_to_map);
     g_test_add_func("/grants/copy-fails", test_copy_fails);
     g_test_add_func("/grants/receive-into-readonly",
                     test_receive_into_readonly);
     g_test_add_func("/grants/promise-broken", test_promise_broken);
     g_test_add_func("/grants/directions-are-apart", test_directions_are_apart);
-    add_ways("flushed-at-disconnect", test_flushed_at_disconnect);
+    pages_add_ways("/grants/flushed-at-disconnect", test_flushed_at_disconnect);
     g_test_add_func("/grants/counters-are-true", test_counters_are_true);
-    add_ways("map-counters-are-true", test_map_counters_are_true);
+    pages_add_ways("/grants/map-counters-are-true", test_map_counters_are_true);
     return g_test_run();
 }
