@@ -35,6 +35,11 @@ static size_t l3_of(FrameKind kind)
     return ETHERNET + (kind.vlan ? VLAN : 0);
 }
 
+size_t frame_addresses(FrameKind kind)
+{
+    return l3_of(kind) + (kind.ipv6 ? 8 : 12);
+}
+
 size_t frame_l4(FrameKind kind)
 {
     return l3_of(kind) + (kind.ipv6 ? IPV6 : IPV4);
@@ -167,6 +172,15 @@ void frame_blank_checksum(uint8_t *frame, size_t len, FrameKind kind)
 {
     put16(checksum_field(frame, kind),
           fold(pseudo_header(frame, len, kind)));
+}
+
+struct virtio_net_hdr frame_blank_header(FrameKind kind)
+{
+    return (struct virtio_net_hdr) {
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .csum_start = frame_l4(kind),
+        .csum_offset = frame_checksum_offset(kind),
+    };
 }
 
 static bool ip_length_is_right(const uint8_t *ip, size_t len, FrameKind kind)

@@ -9,6 +9,7 @@
 #define TESTS_QTEST_FRAMES_H
 
 #include <glib.h>
+#include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,13 @@ typedef struct FrameKind {
     bool tcp;
     bool vlan;
 } FrameKind;
+
+/**
+ * frame_addresses: where the IP addresses begin, in bytes
+ *
+ * The source's is the first; behind both, at frame_l4(), are the ports.
+ */
+size_t frame_addresses(FrameKind kind);
 
 /**
  * frame_l4: where the TCP or UDP header begins, in bytes
@@ -59,6 +67,11 @@ void frame_make_headers(uint8_t *frame, size_t len, FrameKind kind);
  *                       the pseudo header, not complemented, in its place
  */
 void frame_blank_checksum(uint8_t *frame, size_t len, FrameKind kind);
+
+/**
+ * frame_blank_header: what tells the receiver where that checksum is
+ */
+struct virtio_net_hdr frame_blank_header(FrameKind kind);
 
 /**
  * frame_check: find out whether lengths and checksums of IP and TCP or UDP

@@ -197,18 +197,9 @@ static void inject(Filter *redirector, const struct virtio_net_hdr *vnet,
  * To the guest
  */
 
-static struct virtio_net_hdr blank_header(FrameKind kind)
-{
-    return (struct virtio_net_hdr) {
-        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-        .csum_start = frame_l4(kind),
-        .csum_offset = frame_checksum_offset(kind),
-    };
-}
-
 static struct virtio_net_hdr gso_header(FrameKind kind)
 {
-    struct virtio_net_hdr vnet = blank_header(kind);
+    struct virtio_net_hdr vnet = frame_blank_header(kind);
 
     vnet.hdr_len = frame_payload(kind);
     vnet.gso_size = MSS;
@@ -477,7 +468,7 @@ static void test_software_checksum(const void *data)
     for (size_t i = 0; i < 20 * G_N_ELEMENTS(kinds); i++) {
         FrameKind kind = kinds[i % G_N_ELEMENTS(kinds)];
         size_t len = g_test_rand_int_range(frame_payload(kind), 1500);
-        struct virtio_net_hdr vnet = blank_header(kind);
+        struct virtio_net_hdr vnet = frame_blank_header(kind);
 
         make_blank(len, kind);
         xensim_front_post_rx(test->front, 0, XENSIM_RX_SLOTS);
@@ -511,7 +502,7 @@ static void test_tap_checksum(const void *data)
         FrameKind kind = kinds[i % G_N_ELEMENTS(kinds)];
         bool takes = kind.ipv6 ? lack->csum6 : lack->csum4;
         size_t len = g_test_rand_int_range(frame_payload(kind), 1500);
-        struct virtio_net_hdr vnet = blank_header(kind);
+        struct virtio_net_hdr vnet = frame_blank_header(kind);
 
         make_blank(len, kind);
         xensim_front_post_rx(test->front, 0, XENSIM_RX_SLOTS);
@@ -575,7 +566,7 @@ static void test_rx_flags(void)
 
             frame_make(frame, len, kinds[i]);
             if (flags[j][0] & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-                vnet = blank_header(kinds[i]);
+                vnet = frame_blank_header(kinds[i]);
                 frame_blank_checksum(frame, len, kinds[i]);
             }
             xensim_front_post_rx(test->front, 0, XENSIM_RX_SLOTS);

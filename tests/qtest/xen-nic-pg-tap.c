@@ -153,15 +153,6 @@ static void test_tx_gso(const void *way)
     vif_test_free(test);
 }
 
-static struct virtio_net_hdr blank_header(FrameKind kind)
-{
-    return (struct virtio_net_hdr) {
-        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-        .csum_start = frame_l4(kind),
-        .csum_offset = frame_checksum_offset(kind),
-    };
-}
-
 /* The guest takes blank checksums, or gets them completed. */
 static void test_rx_checksum(const void *way)
 {
@@ -175,7 +166,7 @@ static void test_rx_checksum(const void *way)
         for (int i = 0; i < 100; i++) {
             FrameKind kind = kinds[i % G_N_ELEMENTS(kinds)];
             size_t len = g_test_rand_int_range(frame_payload(kind), 1500);
-            struct virtio_net_hdr vnet = blank_header(kind);
+            struct virtio_net_hdr vnet = frame_blank_header(kind);
             XensimRxFrame *rx;
 
             frame_make(frame, len, kind);
@@ -203,7 +194,7 @@ static void test_rx_gso(const void *way)
     for (int i = 0; i < 200; i++) {
         FrameKind kind = kinds[i % 2];
         size_t len = g_test_rand_int_range(2000, 65000);
-        struct virtio_net_hdr vnet = blank_header(kind);
+        struct virtio_net_hdr vnet = frame_blank_header(kind);
         const netif_extra_info_t *extra;
         XensimRxFrame *rx;
 
@@ -356,7 +347,7 @@ static MixedFrame mixed_frame_new(void)
 
     frame_make(mixed.data, len, tcp);
     if (is_gso) {
-        mixed.vnet = blank_header(tcp);
+        mixed.vnet = frame_blank_header(tcp);
         mixed.vnet.hdr_len = frame_payload(tcp);
         mixed.vnet.gso_size = 500;
         mixed.vnet.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
