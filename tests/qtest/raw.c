@@ -24,6 +24,16 @@ uint32_t raw_grant(VifTest *test, bool readonly, uint32_t *frame)
     return xensim_grant(test->sim, page, readonly);
 }
 
+void raw_make_bad_refs(VifTest *test, uint32_t refs[RAW_NR_BAD_REFS])
+{
+    refs[0] = XENSIM_NR_GRANTS - 1;
+    refs[1] = UINT32_MAX;
+    refs[2] = raw_grant(test, false, NULL);
+    g_assert_true(xensim_end_grant(test->sim, refs[2]));
+    refs[3] = raw_grant(test, false, NULL);
+    xensim_shared(test->sim)->grants[refs[3]].domid = VIF_TEST_DOMID + 1;
+}
+
 void raw_put_tx(VifTest *test, const netif_tx_request_t *request)
 {
     netif_tx_front_ring_t *ring = &queue_of(test)->tx;

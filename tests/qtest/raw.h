@@ -20,6 +20,16 @@
  */
 uint32_t raw_grant(VifTest *test, bool readonly, uint32_t *frame);
 
+/* How many kinds of references there are that can't be used */
+#define RAW_NR_BAD_REFS 4
+
+/**
+ * raw_make_bad_refs: have one of each kind
+ * @refs: where to: never granted, beyond the table, granted no more, granted to
+ *        another domain
+ */
+void raw_make_bad_refs(VifTest *test, uint32_t refs[RAW_NR_BAD_REFS]);
+
 /**
  * raw_put_tx: put a request into the transmit ring, without publishing it
  */

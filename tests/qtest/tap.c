@@ -51,6 +51,20 @@ char *tap_enter_netns(void)
     return NULL;
 }
 
+static void skip(const void *why)
+{
+    g_test_skip(why);
+}
+
+void tap_add_func(const char *path, GTestFunc function, const char *why)
+{
+    if (why) {
+        g_test_add_data_func(path, why, skip);
+    } else {
+        g_test_add_func(path, function);
+    }
+}
+
 /* Ask the kernel something about an interface, or have it change that. */
 static void control(const char *name, unsigned long request, struct ifreq *ifr)
 {

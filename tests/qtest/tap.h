@@ -9,6 +9,7 @@
 #ifndef TESTS_QTEST_TAP_H
 #define TESTS_QTEST_TAP_H
 
+#include <glib.h>
 #include <stdbool.h>
 
 /**
@@ -20,6 +21,13 @@
  * freed with g_free().
  */
 char *tap_enter_netns(void);
+
+/**
+ * tap_add_func: add a test that needs a tap
+ * @why: what tap_enter_netns() has returned, which lives as long as the tests:
+ *       if it isn't NULL, the test is skipped
+ */
+void tap_add_func(const char *path, GTestFunc function, const char *why);
 
 /**
  * tap_open_queues: make a tap, and set it up for frames of 64 KiB
