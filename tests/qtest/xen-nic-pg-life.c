@@ -24,6 +24,7 @@
 static const XensimFrontConfig persistent = {
     .persistent = true,
     .split = true,
+    .ctrl = true,
 };
 
 /*
