@@ -143,6 +143,23 @@ static size_t claimed_ip_len(const uint8_t *frame,
            : IP6_LEN + lduw_be_p(ip + IP6_PAYLOAD_LEN);
 }
 
+const uint8_t *xen_nic_pg_find_addresses(const uint8_t *frame, size_t len,
+                                         unsigned int *addresses_len)
+{
+    size_t ip = 0;
+    uint16_t type = find_ethertype(frame, len, &ip);
+
+    if (type == ETH_P_IP && ip + IP4_MIN_LEN <= len) {
+        *addresses_len = 2 * sizeof(struct in_addr);
+        return frame + ip + IP4_ADDRESSES;
+    }
+    if (type == ETH_P_IPV6 && ip + IP6_LEN <= len) {
+        *addresses_len = 2 * sizeof(struct in6_addr);
+        return frame + ip + IP6_ADDRESSES;
+    }
+    return NULL;
+}
+
 bool xen_nic_pg_find_headers(const uint8_t *frame, size_t len,
                              XenNicPgHeaders *headers)
 {

@@ -42,6 +42,18 @@ bool xen_nic_pg_find_headers(const uint8_t *frame, size_t len,
                              XenNicPgHeaders *headers);
 
 /**
+ * xen_nic_pg_find_addresses: find a frame's IP addresses
+ * @frame: the first bytes of the frame, from the Ethernet header on
+ * @len: how many of them, XEN_NIC_PG_HEADERS_MAX or the whole frame
+ * @addresses_len: set to the length of both addresses in bytes
+ *
+ * Returns: the source address, behind which the destination address follows;
+ * NULL if there isn't a whole IP header in @len bytes.
+ */
+const uint8_t *xen_nic_pg_find_addresses(const uint8_t *frame, size_t len,
+                                         unsigned int *addresses_len);
+
+/**
  * xen_nic_pg_checksum_field:
  * @headers: what xen_nic_pg_find_headers() found
  *
