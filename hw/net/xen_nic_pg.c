@@ -13,13 +13,13 @@
  * The legacy backend layer drives a vif through xenbus' states and calls us:
  *
  *   alloc        the directory backend/vif/DOMID/HANDLE has appeared
- *   init         make NIC, netdev and queue, if it is the first time; publish
+ *   init         make NIC, netdev and queues, if it is the first time; publish
  *                the features; then the layer says InitWait
  *   initialise   the frontend has written its keys: read them, start the
- *                queue; then the layer says Connected
- *   disconnect   the frontend closes: stop the queue; then the layer says
+ *                queues; then the layer says Connected
+ *   disconnect   the frontend closes: stop the queues; then the layer says
  *                Closing or Closed, so nothing is mapped any more by then
- *   free         the directory is gone: so are NIC, tap and queue
+ *   free         the directory is gone: so are NIC, tap and queues
  *
  * What the layer doesn't do is libxl's removal protocol: online = 0 and
  * state = Closing in the backend's own directory, where libxl then waits for
@@ -29,9 +29,8 @@
  * error/ (xenbus), and to the log, and the vif goes to Closing.  The frontend
  * may close and try again.
  *
- * Everything else is in the queue (xen_nic_pg_queue.c) and its port.  What is
- * here runs in the main loop; a queue whose port allows that has a thread of
- * its own.
+ * The keys are in xen_nic_pg_keys.c, and all that moves frames is in
+ * xen_nic_pg_queues.c.  What is here runs in the main loop.
  */
 
 #include "qemu/osdep.h"
@@ -39,17 +38,13 @@
 #include "hw/xen/xen-legacy-backend.h"
 #include "net/net.h"
 #include "qapi/error.h"
-#include "qemu/ctype.h"
-#include "qemu/cutils.h"
 #include "qemu/error-report.h"
-#include "qemu/log.h"
 #include "qemu/main-loop.h"
 #include "qom/object.h"
-#include "system/iothread.h"
 #include "system/system.h"
 #include "trace.h"
-#include "xen_nic_pg_netdev.h"
-#include "xen_nic_pg_queue.h"
+#include "xen_nic_pg_keys.h"
+#include "xen_nic_pg_queues.h"
 
 #define TYPE_XEN_NIC_PG "xen-nic-pg"
 OBJECT_DECLARE_SIMPLE_TYPE(XenNicPg, XEN_NIC_PG)
@@ -61,46 +56,45 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNicPg, XEN_NIC_PG)
 /* Far above what a frontend could use well, far below gntdev's limit */
 #define MAX_GRANTS_LIMIT 16384
 
+/* As of Linux' netback */
+#define STALL_TIMEOUT_DEFAULT 60000
+
 /* As an IOThread has it (iothread.c) */
 #define POLL_MAX_NS_DEFAULT 32768
 
 /**
  * XenNicPg: what the user wants of a vif
  * @handle: of which vif; HANDLE_ALL: of all that have no options of their own
- * @nic: of the host's side
- * @max_grants: pages that may stay mapped per direction, 0: none
- * @queue_threads: each queue has a thread, if its port allows that
- * @iothread: one thread for all, rather than one each that we make; or NULL
- * @poll_max_ns: of threads that we make
+ * @queues: of what moves its frames; max_queues is 0 until realize if the user
+ *          hasn't said anything
+ * @max_grants: pages that may stay mapped per queue and direction, 0: none
  */
 struct XenNicPg {
     DeviceState parent_obj;
 
     int32_t handle;
-    XenNicPgNicOptions nic;
+    XenNicPgQueuesOptions queues;
     uint32_t max_grants;
-    bool queue_threads;
-    IOThread *iothread;
-    int64_t poll_max_ns;
     QLIST_ENTRY(XenNicPg) next;
 };
 
 /**
  * XenNicPgVif: a vif
  * @options: what the user wants of it, NULL until init
- * @nic: the host's side, NULL until init
- * @thread: the queue's, if we made it
- * @queue: between the guest and @nic, NULL until init
+ * @queues: what moves its frames, NULL until init
+ * @reconfigured: the frontend has changed something while it is connected, and
+ *                hasn't gone on yet
  * @fault_bh: closes the vif if the frontend has broken the rules of a ring
+ * @carrier_bh: tells of the link
  */
 typedef struct XenNicPgVif {
     struct XenLegacyDevice xendev;
 
     const XenNicPg *options;
-    XenNicPgNic *nic;
-    IOThread *thread;
-    XenNicPgQueue *queue;
+    XenNicPgQueues *queues;
+    bool reconfigured;
     QEMUBH *fault_bh;
+    QEMUBH *carrier_bh;
     QLIST_ENTRY(XenNicPgVif) next;
 } XenNicPgVif;
 
@@ -152,10 +146,10 @@ static void stop(XenNicPgVif *vif)
     Error *err = NULL;
     const char *fault;
 
-    if (!vif->queue) {
+    if (!vif->queues) {
         return;
     }
-    fault = xen_nic_pg_queue_stop(vif->queue);
+    fault = xen_nic_pg_queues_stop(vif->queues);
     if (fault) {
         qemu_bh_cancel(vif->fault_bh);
         error_setg(&err, "%s; the vif is stopped", fault);
@@ -174,261 +168,83 @@ static void on_fault(void *opaque)
 }
 
 /*
- * The frontend's keys
+ * Link and rate
  */
 
-/*
- * Read a number.  Returns false if the key is there and isn't a number up to
- * @max, or isn't there and @missing is negative; else a key that isn't there
- * has the value @missing.
- */
-static bool read_number(XenNicPgVif *vif, const char *key, uint32_t max,
-                        int missing, uint32_t *value, Error **errp)
+/* netif.h, "Link state" */
+static void publish_carrier(XenNicPgVif *vif)
 {
-    g_autofree char *text = xenstore_read_fe_str(&vif->xendev, key);
-    uint64_t number;
+    bool up = xen_nic_pg_queues_update_carrier(vif->queues);
 
-    if (!text && missing >= 0) {
-        *value = missing;
-        return true;
-    }
-    if (!text) {
-        error_setg(errp, "frontend key '%s' is missing, expected a number up "
-                   "to %u", key, max);
-        return false;
-    }
-    if (!qemu_isdigit(text[0]) || qemu_strtou64(text, NULL, 10, &number) < 0 ||
-        number > max) {
-        error_setg(errp, "frontend key '%s' is '%.40s', expected a number up "
-                   "to %u", key, text, max);
-        return false;
-    }
-    *value = number;
-    return true;
+    xenstore_write_be_int(&vif->xendev, "carrier", up);
 }
 
-static bool read_flag(XenNicPgVif *vif, const char *key, bool *value,
-                      Error **errp)
+static void on_carrier(void *opaque)
 {
-    uint32_t number;
+    XenNicPgVif *vif = opaque;
 
-    if (!read_number(vif, key, 1, 0, &number, errp)) {
-        return false;
+    if (vif->queues) {
+        publish_carrier(vif);
     }
-    *value = number;
-    return true;
 }
 
-/* netif.h: IPv4 checksums are on, and all the others off, if not said. */
-static bool read_offloads(XenNicPgVif *vif, XenNicPgQueueConfig *config,
-                          Error **errp)
+static void apply_rate(XenNicPgVif *vif)
 {
-    XenNicPgOffloads *offloads = &config->offloads;
-    bool no_csum;
+    uint64_t bytes, usecs;
 
-    if (!read_flag(vif, "feature-sg", &config->sg, errp) ||
-        !read_flag(vif, "feature-no-csum-offload", &no_csum, errp) ||
-        !read_flag(vif, "feature-ipv6-csum-offload", &offloads->csum6, errp) ||
-        !read_flag(vif, "feature-gso-tcpv4", &offloads->gso4, errp) ||
-        !read_flag(vif, "feature-gso-tcpv6", &offloads->gso6, errp)) {
-        return false;
+    xen_nic_pg_read_rate(&vif->xendev, &bytes, &usecs);
+    if (vif->queues) {
+        xen_nic_pg_queues_set_rate(vif->queues, bytes, usecs);
     }
-    offloads->csum4 = !no_csum;
-    /* A segmented frame has several slots, and blank checksums. */
-    offloads->gso4 = offloads->gso4 && offloads->csum4 && config->sg;
-    offloads->gso6 = offloads->gso6 && offloads->csum6 && config->sg;
-    return true;
-}
-
-static bool has_key(XenNicPgVif *vif, const char *key)
-{
-    g_autofree char *text = xenstore_read_fe_str(&vif->xendev, key);
-
-    return text != NULL;
-}
-
-/* netif.h: one per ring, by keys of their own, or one for both */
-static bool read_event_channels(XenNicPgVif *vif, XenNicPgQueueConfig *config,
-                                Error **errp)
-{
-    if (has_key(vif, "event-channel-tx") || has_key(vif, "event-channel-rx")) {
-        return read_number(vif, "event-channel-tx", INT32_MAX, -1,
-                           &config->tx_event_channel, errp) &&
-               read_number(vif, "event-channel-rx", INT32_MAX, -1,
-                           &config->rx_event_channel, errp);
-    }
-    if (!read_number(vif, "event-channel", INT32_MAX, -1,
-                     &config->tx_event_channel, errp)) {
-        return false;
-    }
-    config->rx_event_channel = config->tx_event_channel;
-    return true;
-}
-
-static bool read_config(XenNicPgVif *vif, XenNicPgQueueConfig *config,
-                        Error **errp)
-{
-    bool rx_copy, persistent;
-
-    *config = (XenNicPgQueueConfig) { .domid = vif->xendev.dom };
-    if (!read_number(vif, "tx-ring-ref", UINT32_MAX, -1, &config->tx_ring_ref,
-                     errp) ||
-        !read_number(vif, "rx-ring-ref", UINT32_MAX, -1, &config->rx_ring_ref,
-                     errp) ||
-        !read_event_channels(vif, config, errp) ||
-        !read_flag(vif, "request-rx-copy", &rx_copy, errp) ||
-        !read_flag(vif, "feature-rx-notify", &config->rx_notify, errp) ||
-        !read_flag(vif, "feature-persistent", &persistent, errp) ||
-        !read_offloads(vif, config, errp)) {
-        return false;
-    }
-    if (!rx_copy) {
-        error_setg(errp, "frontend key 'request-rx-copy' isn't 1: page "
-                   "flipping isn't supported");
-        return false;
-    }
-    config->max_grants = persistent ? vif->options->max_grants : 0;
-    return true;
 }
 
 /*
- * The backend's keys
+ * NIC and queues
  */
 
-static void publish_features(XenNicPgVif *vif)
+static XenNicPgLimits limits_of(const XenNicPg *options)
 {
-    static const struct {
-        const char *key;
-        int value;
-    } features[] = {
-        { "feature-rx-copy", 1 },
-        { "feature-rx-flip", 0 },
-        { "feature-sg", 1 },
-        { "feature-gso-tcpv4", 1 },
-        { "feature-gso-tcpv6", 1 },
-        { "feature-ipv6-csum-offload", 1 },
-        { "feature-split-event-channels", 1 },
+    return (XenNicPgLimits) {
+        .max_queues = options->queues.max_queues,
+        .max_grants = options->max_grants,
     };
-    uint32_t max_grants = vif->options->max_grants;
-
-    for (int i = 0; i < ARRAY_SIZE(features); i++) {
-        xenstore_write_be_int(&vif->xendev, features[i].key,
-                              features[i].value);
-    }
-    xenstore_write_be_int(&vif->xendev, "feature-persistent", max_grants > 0);
-    xenstore_write_be_int(&vif->xendev, "max-persistent-grants", max_grants);
 }
 
-/*
- * Six bytes of two digits each, as libxl writes it.  net_parse_macaddr() is
- * for people: it also takes a number, for the last three bytes only.
- */
-static bool parse_mac(const char *text, MACAddr *mac)
+static void delete_queues(XenNicPgVif *vif)
 {
-    for (int i = 0; i < ARRAY_SIZE(mac->a); i++, text += 3) {
-        char end = i + 1 < ARRAY_SIZE(mac->a) ? ':' : '\0';
-
-        if (!qemu_isxdigit(text[0]) || !qemu_isxdigit(text[1]) ||
-            text[2] != end) {
-            return false;
-        }
-        mac->a[i] = g_ascii_xdigit_value(text[0]) << 4 |
-                    g_ascii_xdigit_value(text[1]);
-    }
-    return true;
-}
-
-static bool read_mac(XenNicPgVif *vif, MACAddr *mac, Error **errp)
-{
-    g_autofree char *text = xenstore_read_be_str(&vif->xendev, "mac");
-
-    if (!text || !parse_mac(text, mac)) {
-        error_setg(errp, "backend key 'mac' is '%.40s', expected a MAC "
-                   "address", text ?: "");
-        return false;
-    }
-    return true;
-}
-
-/* As netback would name the interface. */
-static char *tap_name(XenNicPgVif *vif)
-{
-    char *name = xenstore_read_be_str(&vif->xendev, "vifname");
-
-    return name ?: g_strdup_printf("vif%d.%d", vif->xendev.dom,
-                                   vif->xendev.dev);
-}
-
-/*
- * The IOThread that the queue is to have, or NULL if it is to be the main loop.
- * Returns false if it can't be made.
- */
-static bool find_thread(XenNicPgVif *vif, IOThread **thread, Error **errp)
-{
-    const XenNicPg *options = vif->options;
-    g_autofree char *id = NULL, *poll_max_ns = NULL;
-    Object *object;
-
-    *thread = options->iothread;
-    if (*thread || !options->queue_threads) {
-        return true;
-    }
-    id = g_strdup_printf(TYPE_XEN_NIC_PG "-%d.%d", vif->xendev.dom,
-                         vif->xendev.dev);
-    poll_max_ns = g_strdup_printf("%" PRId64, options->poll_max_ns);
-    object = object_new_with_props(TYPE_IOTHREAD, object_get_internal_root(),
-                                   id, errp, "poll-max-ns", poll_max_ns, NULL);
-    if (!object) {
-        return false;
-    }
-    vif->thread = IOTHREAD(object);
-    *thread = vif->thread;
-    return true;
-}
-
-static bool make_queue(XenNicPgVif *vif, MemReentrancyGuard *guard,
-                       Error **errp)
-{
-    XenNicPgPort *port = xen_nic_pg_nic_port(vif->nic);
-    IOThread *thread = NULL;
-
-    if (port->threads && !find_thread(vif, &thread, errp)) {
-        return false;
-    }
-    /* Not of the main context, which runs while we wait for a queue. */
-    vif->fault_bh = aio_bh_new_guarded(iohandler_get_aio_context(), on_fault,
-                                       vif, guard);
-    vif->queue = xen_nic_pg_queue_new(port, thread ?
-                                      iothread_get_aio_context(thread) :
-                                      qemu_get_aio_context(), guard,
-                                      vif->fault_bh);
-    return true;
-}
-
-static void delete_nic(XenNicPgVif *vif)
-{
-    g_clear_pointer(&vif->queue, xen_nic_pg_queue_free);
-    g_clear_pointer(&vif->nic, xen_nic_pg_nic_free);
-    g_clear_pointer(&vif->thread, iothread_destroy);
+    g_clear_pointer(&vif->queues, xen_nic_pg_queues_free);
     g_clear_pointer(&vif->fault_bh, qemu_bh_delete);
+    g_clear_pointer(&vif->carrier_bh, qemu_bh_delete);
 }
 
-static bool make_nic(XenNicPgVif *vif, Error **errp)
+/* Bottom halves aren't of the main context: that runs while we wait. */
+static QEMUBH *make_bh(XenNicPgVif *vif, QEMUBHFunc *fn)
 {
-    MemReentrancyGuard *guard = &DEVICE(&vif->xendev)->mem_reentrancy_guard;
-    g_autofree char *ifname = tap_name(vif);
-    MACAddr mac;
+    return aio_bh_new_guarded(iohandler_get_aio_context(), fn, vif,
+                              &DEVICE(&vif->xendev)->mem_reentrancy_guard);
+}
 
-    if (!read_mac(vif, &mac, errp)) {
-        return false;
+static bool make_queues(XenNicPgVif *vif, Error **errp)
+{
+    DeviceState *dev = DEVICE(&vif->xendev);
+    g_autofree char *id = g_strdup_printf(TYPE_XEN_NIC_PG "-%d.%d",
+                                          vif->xendev.dom, vif->xendev.dev);
+    XenNicPgNicConfig config = {
+        .name = dev->id,
+        .queues = vif->options->queues.max_queues,
+    };
+
+    vif->fault_bh = make_bh(vif, on_fault);
+    vif->carrier_bh = make_bh(vif, on_carrier);
+    if (xen_nic_pg_read_nic(&vif->xendev, &config, errp)) {
+        vif->queues = xen_nic_pg_queues_new(&vif->options->queues, &config, id,
+                                            &dev->mem_reentrancy_guard,
+                                            vif->fault_bh, vif->carrier_bh,
+                                            errp);
     }
-    vif->nic = xen_nic_pg_nic_new(&vif->options->nic, ifname, &mac,
-                                  DEVICE(&vif->xendev)->id, guard, errp);
-    if (!vif->nic) {
-        return false;
-    }
-    if (!make_queue(vif, guard, errp)) {
-        delete_nic(vif);
+    g_free(config.ifname);
+    if (!vif->queues) {
+        delete_queues(vif);
         return false;
     }
     return true;
@@ -442,17 +258,12 @@ static void visit_stats(Object *obj, Visitor *v, const char *name,
                         void *opaque, Error **errp)
 {
     XenNicPgVif *vif = opaque;
-    bool ok;
 
     if (!visit_start_struct(v, name, NULL, 0, errp)) {
         return;
     }
-    ok = visit_start_list(v, "queues", NULL, 0, errp);
-    if (ok) {
-        if (vif->queue) {
-            ok = xen_nic_pg_queue_visit(vif->queue, v, errp);
-        }
-        visit_end_list(v, NULL);
+    if (vif->queues) {
+        xen_nic_pg_queues_visit(vif->queues, v, errp);
     }
     visit_end_struct(v, NULL);
 }
@@ -488,39 +299,71 @@ static const XenNicPg *find_options(int handle)
 static int vif_init(struct XenLegacyDevice *xendev)
 {
     XenNicPgVif *vif = to_vif(xendev);
+    XenNicPgLimits limits;
     Error *err = NULL;
 
     vif->options = find_options(xendev->dev);
     if (!vif->options) {
         return -1;
     }
-    if (!vif->nic && !make_nic(vif, &err)) {
+    if (!vif->queues && !make_queues(vif, &err)) {
         report(vif, err);
         return -1;
     }
+    limits = limits_of(vif->options);
     clear_report(vif);
-    publish_features(vif);
+    xen_nic_pg_publish_features(xendev, &limits);
+    apply_rate(vif);
+    publish_carrier(vif);
     trace_xen_nic_pg_vif_state(xendev->name, "InitWait");
     return 0;
+}
+
+static void trace_connect(XenNicPgVif *vif, const XenNicPgConfig *config)
+{
+    for (unsigned int i = 0; i < config->nr_queues; i++) {
+        const XenNicPgQueueConfig *queue = &config->queues[i];
+
+        trace_xen_nic_pg_vif_connect(vif->xendev.name, i, queue->tx_ring_ref,
+                                     queue->rx_ring_ref,
+                                     queue->tx_event_channel,
+                                     queue->rx_event_channel,
+                                     queue->max_grants);
+    }
+}
+
+static bool connect_frontend(XenNicPgVif *vif, Error **errp)
+{
+    XenNicPgLimits limits = limits_of(vif->options);
+    XenNicPgConfig config;
+    bool ok;
+
+    ok = xen_nic_pg_read_config(&vif->xendev, &limits, &config, errp) &&
+         xen_nic_pg_queues_start(vif->queues, &config, errp);
+    if (ok) {
+        trace_connect(vif, &config);
+    }
+    xen_nic_pg_config_clear(&config);
+    return ok;
 }
 
 static int vif_initialise(struct XenLegacyDevice *xendev)
 {
     XenNicPgVif *vif = to_vif(xendev);
-    XenNicPgQueueConfig config;
     Error *err = NULL;
 
     /* The layer comes again if it couldn't write our state. */
     stop(vif);
-    if (!read_config(vif, &config, &err) ||
-        !xen_nic_pg_queue_start(vif->queue, &config, &err)) {
+    /* It also does when the script has done its work. */
+    if (!xen_nic_pg_is_plugged(xendev)) {
+        trace_xen_nic_pg_vif_state(xendev->name, "not plugged yet");
+        return -1;
+    }
+    if (!connect_frontend(vif, &err)) {
         report(vif, err);
         set_state(vif, XenbusStateClosing);
         return -1;
     }
-    trace_xen_nic_pg_vif_connect(xendev->name, config.tx_ring_ref,
-                                 config.rx_ring_ref, config.tx_event_channel,
-                                 config.rx_event_channel, config.max_grants);
     return 0;
 }
 
@@ -538,7 +381,7 @@ static int vif_free(struct XenLegacyDevice *xendev)
 
     trace_xen_nic_pg_vif_state(xendev->name, "gone");
     stop(vif);
-    delete_nic(vif);
+    delete_queues(vif);
     if (vif->options) {
         clear_report(vif);
     }
@@ -589,24 +432,34 @@ static void close_for_toolstack(XenNicPgVif *vif)
     }
 }
 
+static void follow_toolstack(XenNicPgVif *vif)
+{
+    int state;
+
+    if (xenstore_read_be_int(&vif->xendev, "state", &state) < 0 ||
+        state != XenbusStateClosing ||
+        vif->xendev.be_state == XenbusStateClosed) {
+        return;
+    }
+    /* While we are closing already, a frontend that is gone won't follow. */
+    if (vif->xendev.be_state != XenbusStateClosing ||
+        read_frontend_state(vif) == XenbusStateUnknown) {
+        close_for_toolstack(vif);
+    }
+}
+
 static void vif_backend_changed(struct XenLegacyDevice *xendev,
                                 const char *node)
 {
     XenNicPgVif *vif = to_vif(xendev);
-    int state;
 
-    if (!find_options(xendev->dev) || strcmp(node, "state") != 0 ||
-        xenstore_read_be_int(xendev, "state", &state) < 0) {
+    if (!find_options(xendev->dev)) {
         return;
     }
-    if (state != XenbusStateClosing ||
-        xendev->be_state == XenbusStateClosed) {
-        return;
-    }
-    /* While we are closing already, a frontend that is gone won't follow. */
-    if (xendev->be_state != XenbusStateClosing ||
-        read_frontend_state(vif) == XenbusStateUnknown) {
-        close_for_toolstack(vif);
+    if (strcmp(node, "state") == 0) {
+        follow_toolstack(vif);
+    } else if (strcmp(node, "rate") == 0) {
+        apply_rate(vif);
     }
 }
 
@@ -640,16 +493,88 @@ static void follow_end(XenNicPgVif *vif)
     }
 }
 
+/* The frontend changed a key that it may change while it is connected. */
+static void follow_multicast_control(XenNicPgVif *vif)
+{
+    Error *err = NULL;
+    bool on;
+
+    if (vif->xendev.be_state != XenbusStateConnected) {
+        return;
+    }
+    if (!xen_nic_pg_read_multicast_control(&vif->xendev, &on, &err)) {
+        report(vif, err);
+        return;
+    }
+    xen_nic_pg_queues_set_multicast_control(vif->queues, on);
+}
+
+/*
+ * As Linux' frontend and backend do it: the frontend changes its XDP headroom
+ * and says Reconfiguring, the backend takes that and says Reconfigured, both
+ * are Connected again.  The layer doesn't know of these states, so it isn't
+ * told.
+ */
+static void write_state(XenNicPgVif *vif, enum xenbus_state state)
+{
+    trace_xen_nic_pg_vif_state(vif->xendev.name, xenbus_strstate(state));
+    xenstore_write_be_int(&vif->xendev, "state", state);
+}
+
+static void reconfigure(XenNicPgVif *vif)
+{
+    uint32_t headroom;
+    Error *err = NULL;
+
+    if (vif->xendev.be_state != XenbusStateConnected) {
+        return;
+    }
+    if (!xen_nic_pg_read_headroom(&vif->xendev, &headroom, &err)) {
+        report(vif, err);
+        stop(vif);
+        set_state(vif, XenbusStateClosing);
+        return;
+    }
+    xen_nic_pg_queues_set_headroom(vif->queues, headroom);
+    vif->reconfigured = true;
+    write_state(vif, XenbusStateReconfigured);
+}
+
+static void end_reconfiguration(XenNicPgVif *vif)
+{
+    if (vif->reconfigured && vif->xendev.be_state == XenbusStateConnected) {
+        write_state(vif, XenbusStateConnected);
+    }
+    vif->reconfigured = false;
+}
+
+static void follow_frontend(XenNicPgVif *vif)
+{
+    switch ((int)vif->xendev.fe_state) {
+    case XenbusStateInitialising:
+        follow_restart(vif);
+        break;
+    case XenbusStateConnected:
+        end_reconfiguration(vif);
+        break;
+    case XenbusStateReconfiguring:
+        reconfigure(vif);
+        break;
+    case XenbusStateUnknown:
+        follow_end(vif);
+        break;
+    }
+}
+
 static void vif_frontend_changed(struct XenLegacyDevice *xendev,
                                  const char *node)
 {
-    if (strcmp(node, "state") != 0) {
-        return;
-    }
-    if (xendev->fe_state == XenbusStateInitialising) {
-        follow_restart(to_vif(xendev));
-    } else if (xendev->fe_state == XenbusStateUnknown) {
-        follow_end(to_vif(xendev));
+    XenNicPgVif *vif = to_vif(xendev);
+
+    if (strcmp(node, "state") == 0) {
+        follow_frontend(vif);
+    } else if (strcmp(node, "request-multicast-control") == 0) {
+        follow_multicast_control(vif);
     }
 }
 
@@ -692,7 +617,7 @@ static void on_exit_qemu(Notifier *notifier, void *data)
 
     BQL_LOCK_GUARD();
     QLIST_FOREACH(vif, &all_vifs, next) {
-        if (vif->queue) {
+        if (vif->queues) {
             stop(vif);
             if (vif->xendev.be_state != XenbusStateClosed) {
                 set_state(vif, XenbusStateClosed);
@@ -741,6 +666,32 @@ static bool check_handle(XenNicPg *options, Error **errp)
     return true;
 }
 
+static bool check_queues(XenNicPgQueuesOptions *queues, Error **errp)
+{
+    const char *netdev = queues->nic.netdev;
+
+    if (queues->max_queues > XEN_NIC_PG_MAX_QUEUES) {
+        error_setg(errp, "property 'max-queues' is %u, expected 1 to %u, or 0 "
+                   "for the number of processors", queues->max_queues,
+                   XEN_NIC_PG_MAX_QUEUES);
+        return false;
+    }
+    if (queues->max_queues == 0) {
+        queues->max_queues = MIN(g_get_num_processors(), XEN_NIC_PG_MAX_QUEUES);
+    }
+    if (queues->poll_max_ns < 0) {
+        error_setg(errp, "property 'poll-max-ns' is %" PRId64 ", expected 0 "
+                   "or more", queues->poll_max_ns);
+        return false;
+    }
+    if (netdev && !qemu_find_netdev(netdev)) {
+        error_setg(errp, "property 'netdev' is '%s', expected the id of a "
+                   "netdev", netdev);
+        return false;
+    }
+    return true;
+}
+
 static void options_realize(DeviceState *dev, Error **errp)
 {
     XenNicPg *options = XEN_NIC_PG(dev);
@@ -758,14 +709,7 @@ static void options_realize(DeviceState *dev, Error **errp)
                    "to %u", options->max_grants, MAX_GRANTS_LIMIT);
         return;
     }
-    if (options->poll_max_ns < 0) {
-        error_setg(errp, "property 'poll-max-ns' is %" PRId64 ", expected 0 "
-                   "or more", options->poll_max_ns);
-        return;
-    }
-    if (options->nic.netdev && !qemu_find_netdev(options->nic.netdev)) {
-        error_setg(errp, "property 'netdev' is '%s', expected the id of a "
-                   "netdev", options->nic.netdev);
+    if (!check_queues(&options->queues, errp)) {
         return;
     }
     QLIST_INSERT_HEAD(&all_options, options, next);
@@ -774,16 +718,19 @@ static void options_realize(DeviceState *dev, Error **errp)
 
 static const Property options_properties[] = {
     DEFINE_PROP_INT32("handle", XenNicPg, handle, HANDLE_ALL),
-    DEFINE_PROP_STRING("netdev", XenNicPg, nic.netdev),
-    DEFINE_PROP_BOOL("tap-port", XenNicPg, nic.tap_port, true),
-    DEFINE_PROP_BOOL("io-uring", XenNicPg, nic.io_uring, true),
+    DEFINE_PROP_STRING("netdev", XenNicPg, queues.nic.netdev),
+    DEFINE_PROP_BOOL("tap-port", XenNicPg, queues.nic.tap_port, true),
+    DEFINE_PROP_BOOL("io-uring", XenNicPg, queues.nic.io_uring, true),
     DEFINE_PROP_UINT32("max-persistent-grants", XenNicPg, max_grants,
                        XEN_NIC_PG_TX_RING_SIZE),
-    DEFINE_PROP_BOOL("queue-threads", XenNicPg, queue_threads, true),
-    DEFINE_PROP_LINK("iothread", XenNicPg, iothread, TYPE_IOTHREAD,
+    DEFINE_PROP_UINT32("max-queues", XenNicPg, queues.max_queues, 0),
+    DEFINE_PROP_BOOL("queue-threads", XenNicPg, queues.threads, true),
+    DEFINE_PROP_LINK("iothread", XenNicPg, queues.iothread, TYPE_IOTHREAD,
                      IOThread *),
-    DEFINE_PROP_INT64("poll-max-ns", XenNicPg, poll_max_ns,
+    DEFINE_PROP_INT64("poll-max-ns", XenNicPg, queues.poll_max_ns,
                       POLL_MAX_NS_DEFAULT),
+    DEFINE_PROP_UINT32("rx-stall-timeout-ms", XenNicPg, queues.stall_timeout,
+                       STALL_TIMEOUT_DEFAULT),
 };
 
 static void options_class_init(ObjectClass *klass, void *data)

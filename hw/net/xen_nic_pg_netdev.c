@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The vif as a QEMU NIC, whose netdev is the queue's port
+ * The vif as a QEMU NIC, whose netdev gives the ports
  *
- * This is the port that works with any -netdev, through QEMU's net layer and
- * in the main loop.  Where the netdev is a tap, the NIC stays its owner, but
- * the frames go through xen_nic_pg_tap.c, in the queue's thread, unless the
- * user doesn't want that.
+ * The NIC has as many queues as its netdev, and a port for each.  These work
+ * with any -netdev, through QEMU's net layer and in the main loop.  Where the
+ * netdev is a tap, the NIC stays its owner, but the frames go through
+ * xen_nic_pg_tap.c, in the port's thread, unless the user doesn't want that.
  *
  * A netdev that knows virtio-net headers (tap) gets one in front of every
  * frame, and so takes blank checksums and frames to be segmented as they are,
@@ -21,10 +21,16 @@
  */
 
 #include "qemu/osdep.h"
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include "net/tap.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-net.h"
+#include "qemu/cutils.h"
 #include "qemu/iov.h"
+#include "qemu/sockets.h"
+#include "trace.h"
 #include "xen_nic_pg_netdev.h"
 #include "xen_nic_pg_queue.h"
 #include "xen_nic_pg_tap.h"
@@ -35,12 +41,22 @@ typedef struct XenNicPgNetdevPort {
     bool full;
 } XenNicPgNetdevPort;
 
+/**
+ * XenNicPgNic:
+ * @conf: how QEMU sees it
+ * @nic: likewise
+ * @shared: what all queues of the vif share
+ * @ports: one for each of the netdev's queues
+ * @tap_ports: used rather than those, or NULL
+ * @tap: id of the tap that was made, or NULL
+ */
 struct XenNicPgNic {
     NICConf conf;
     NICState *nic;
-    XenNicPgNetdevPort port;
-    XenNicPgTapPort *tap_port;  /* used rather than the port above, or NULL */
-    char *tap;                  /* id of the tap that was made, or NULL */
+    const XenNicPgShared *shared;
+    XenNicPgNetdevPort *ports;
+    XenNicPgTapPort **tap_ports;
+    char *tap;
 };
 
 /*
@@ -51,10 +67,10 @@ static void on_sent(NetClientState *nc, ssize_t len)
 {
     XenNicPgNic *nic = qemu_get_nic_opaque(nc);
 
-    nic->port.full = false;
-    if (nic->port.port.queue) {
-        xen_nic_pg_tx_wake(nic->port.port.queue);
-    }
+    XenNicPgNetdevPort *port = &nic->ports[nc->queue_index];
+
+    port->full = false;
+    xen_nic_pg_port_has_room(&port->port);
 }
 
 static bool link_is_down(const NetClientState *nc)
@@ -99,7 +115,7 @@ static unsigned int netdev_send(XenNicPgPort *opaque, XenNicPgPacket *packets,
  */
 
 typedef struct Receive {
-    XenNicPgQueue *queue;
+    XenNicPgPort *port;
     struct virtio_net_hdr vnet;
     XenNicPgBytes bytes;
     bool taken;
@@ -109,8 +125,8 @@ static void receive_here(void *opaque)
 {
     Receive *receive = opaque;
 
-    receive->taken = xen_nic_pg_rx_receive(receive->queue, &receive->vnet,
-                                           &receive->bytes);
+    receive->taken = xen_nic_pg_port_receive(receive->port, &receive->vnet,
+                                             &receive->bytes);
 }
 
 /*
@@ -121,11 +137,11 @@ static ssize_t netdev_receive(NetClientState *nc, const struct iovec *iov,
                               int nr_iov)
 {
     XenNicPgNic *nic = qemu_get_nic_opaque(nc);
-    XenNicPgPort *port = xen_nic_pg_nic_port(nic);
+    XenNicPgPort *port = xen_nic_pg_nic_port(nic, nc->queue_index);
     size_t size = iov_size(iov, nr_iov);
     size_t vnet_len = port->offloads ? sizeof(struct virtio_net_hdr) : 0;
     Receive receive = {
-        .queue = port->queue,
+        .port = port,
         .bytes = {
             .iov = iov,
             .nr_iov = nr_iov,
@@ -134,12 +150,12 @@ static ssize_t netdev_receive(NetClientState *nc, const struct iovec *iov,
         },
     };
 
-    if (size < vnet_len) {
+    if (size < vnet_len || !port->nr_queues) {
         return -1;
     }
     iov_to_buf(iov, nr_iov, 0, &receive.vnet, vnet_len);
-    xen_nic_pg_queue_call(port->queue, receive_here, &receive);
-    return receive.taken || nic->tap_port ? size : 0;
+    xen_nic_pg_port_call(port, receive_here, &receive);
+    return receive.taken || nic->tap_ports ? size : 0;
 }
 
 static void netdev_wake(XenNicPgPort *opaque)
@@ -187,13 +203,49 @@ static const XenNicPgPortOps netdev_port_ops = {
  * NIC and netdev
  */
 
+bool xen_nic_pg_nic_link_is_up(XenNicPgNic *nic)
+{
+    return !link_is_down(qemu_get_queue(nic->nic));
+}
+
+/* The link is that of all queues, but only the first one is told. */
 static void on_link_changed(NetClientState *nc)
 {
     XenNicPgNic *nic = qemu_get_nic_opaque(nc);
 
-    if (nic->tap_port) {
-        xen_nic_pg_tap_port_update_link(nic->tap_port);
+    for (int i = 0; nic->tap_ports && i < nic->conf.peers.queues; i++) {
+        xen_nic_pg_tap_port_update_link(nic->tap_ports[i]);
     }
+    qemu_bh_schedule(nic->shared->carrier);
+}
+
+static void fill_multicast(RxFilterInfo *info, XenNicPgMcast *mcast)
+{
+    MACAddr addrs[XEN_NIC_PG_MCAST_MAX];
+    unsigned int nr = xen_nic_pg_mcast_list(mcast, addrs);
+
+    info->multicast = xen_nic_pg_mcast_is_applied(mcast) ? RX_STATE_NORMAL
+                                                         : RX_STATE_ALL;
+    while (nr > 0) {
+        QAPI_LIST_PREPEND(info->multicast_table,
+                          qemu_mac_strdup_printf(addrs[--nr].a));
+    }
+}
+
+/* What isn't filtered here is the host's to filter. */
+static RxFilterInfo *query_rx_filter(NetClientState *nc)
+{
+    XenNicPgNic *nic = qemu_get_nic_opaque(nc);
+    RxFilterInfo *info = g_new0(RxFilterInfo, 1);
+
+    info->name = g_strdup(nc->name);
+    info->promiscuous = true;
+    info->broadcast_allowed = true;
+    info->unicast = RX_STATE_ALL;
+    info->vlan = RX_STATE_ALL;
+    info->main_mac = qemu_mac_strdup_printf(nic->conf.macaddr.a);
+    fill_multicast(info, nic->shared->mcast);
+    return info;
 }
 
 static NetClientInfo nic_info = {
@@ -201,33 +253,55 @@ static NetClientInfo nic_info = {
     .size = sizeof(NICState),
     .receive_iov = netdev_receive,
     .link_status_changed = on_link_changed,
+    .query_rx_filter = query_rx_filter,
 };
 
-static bool add_tap(const char *ifname, Error **errp)
+static bool add_tap(const XenNicPgNicConfig *config, Error **errp)
 {
     Netdev netdev = {
-        .id = (char *)ifname,
+        .id = config->ifname,
         .type = NET_CLIENT_DRIVER_TAP,
         .u.tap = {
-            .ifname = (char *)ifname,
+            .ifname = config->ifname,
             .script = (char *)"no",
             .downscript = (char *)"no",
             .has_vnet_hdr = true,
             .vnet_hdr = true,
             .has_vhost = true,
             .vhost = false,
+            .has_queues = true,
+            .queues = config->queues,
         },
     };
     ERRP_GUARD();
 
     qmp_netdev_add(&netdev, errp);
     if (*errp) {
-        error_prepend(errp, "cannot make tap '%s': ", ifname);
+        error_prepend(errp, "cannot make tap '%s': ", config->ifname);
         return false;
     }
     return true;
 }
 
+static bool set_mtu(const XenNicPgNicConfig *config, Error **errp)
+{
+    struct ifreq request = { .ifr_mtu = config->mtu };
+    int fd = qemu_socket(AF_INET, SOCK_DGRAM, 0);
+    int ret;
+
+    pstrcpy(request.ifr_name, sizeof(request.ifr_name), config->ifname);
+    ret = fd < 0 ? -1 : ioctl(fd, SIOCSIFMTU, &request);
+    if (ret < 0) {
+        error_setg_errno(errp, errno, "cannot set the MTU of tap '%s' to "
+                         "backend key 'mtu', %u", config->ifname, config->mtu);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ret >= 0;
+}
+
+/* Returns the netdev's first queue. */
 static NetClientState *find_free_netdev(const char *id, Error **errp)
 {
     NetClientState *netdev = qemu_find_netdev(id);
@@ -244,51 +318,70 @@ static NetClientState *find_free_netdev(const char *id, Error **errp)
     return netdev;
 }
 
-static void init_port(XenNicPgNic *nic, NetClientState *netdev)
+static void init_ports(XenNicPgNic *nic)
 {
-    NetClientState *nc = qemu_get_queue(nic->nic);
-    XenNicPgNetdevPort *port = &nic->port;
+    nic->ports = g_new0(XenNicPgNetdevPort, nic->conf.peers.queues);
+    for (int i = 0; i < nic->conf.peers.queues; i++) {
+        NetClientState *nc = qemu_get_subqueue(nic->nic, i);
+        XenNicPgNetdevPort *port = &nic->ports[i];
 
-    nc->do_not_pad = true;      /* a vif has frames as short as 14 bytes */
-    port->nc = nc;
-    port->port.ops = &netdev_port_ops;
-    port->port.offloads =
-        qemu_has_vnet_hdr_len(netdev, sizeof(struct virtio_net_hdr));
-    if (port->port.offloads) {
-        qemu_set_vnet_hdr_len(netdev, sizeof(struct virtio_net_hdr));
+        nc->do_not_pad = true;  /* a vif has frames as short as 14 bytes */
+        port->nc = nc;
+        port->port.ops = &netdev_port_ops;
+        port->port.offloads =
+            qemu_has_vnet_hdr_len(nc->peer, sizeof(struct virtio_net_hdr));
+        if (port->port.offloads) {
+            qemu_set_vnet_hdr_len(nc->peer, sizeof(struct virtio_net_hdr));
+        }
+    }
+}
+
+static void init_tap_ports(XenNicPgNic *nic, bool io_uring)
+{
+    nic->tap_ports = g_new0(XenNicPgTapPort *, nic->conf.peers.queues);
+    for (int i = 0; i < nic->conf.peers.queues; i++) {
+        NetClientState *nc = qemu_get_subqueue(nic->nic, i);
+
+        nic->tap_ports[i] = xen_nic_pg_tap_port_new(nc, io_uring);
     }
 }
 
 XenNicPgNic *xen_nic_pg_nic_new(const XenNicPgNicOptions *options,
-                                const char *ifname, const MACAddr *mac,
-                                const char *name, MemReentrancyGuard *guard,
-                                Error **errp)
+                                const XenNicPgNicConfig *config,
+                                const XenNicPgShared *shared, Error **errp)
 {
-    const char *netdev = options->netdev;
+    const char *netdev = options->netdev ?: config->ifname;
     NetClientState *peer;
     XenNicPgNic *nic;
 
-    if (!netdev && !add_tap(ifname, errp)) {
+    if (!options->netdev && !add_tap(config, errp)) {
         return NULL;
     }
-    peer = find_free_netdev(netdev ?: ifname, errp);
+    peer = find_free_netdev(netdev, errp);
     if (!peer) {
         return NULL;
     }
 
     nic = g_new0(XenNicPgNic, 1);
-    nic->tap = netdev ? NULL : g_strdup(ifname);
-    nic->conf.macaddr = *mac;
-    nic->conf.peers.ncs[0] = peer;
-    nic->conf.peers.queues = 1;
-    nic->nic = qemu_new_nic(&nic_info, &nic->conf, "xen-nic-pg", name, guard,
-                            nic);
-    init_port(nic, peer);
+    nic->shared = shared;
+    nic->tap = options->netdev ? NULL : g_strdup(config->ifname);
+    nic->conf.macaddr = config->mac;
+    nic->conf.peers.queues =
+        qemu_find_net_clients_except(netdev, nic->conf.peers.ncs,
+                                     NET_CLIENT_DRIVER_NIC, MAX_QUEUE_NUM);
+    nic->nic = qemu_new_nic(&nic_info, &nic->conf, "xen-nic-pg", config->name,
+                            shared->guard, nic);
+    init_ports(nic);
     if (options->tap_port && xen_nic_pg_tap_port_usable(peer)) {
-        nic->tap_port = xen_nic_pg_tap_port_new(qemu_get_queue(nic->nic),
-                                                options->io_uring);
+        init_tap_ports(nic, options->io_uring);
     }
     qemu_format_nic_info_str(qemu_get_queue(nic->nic), nic->conf.macaddr.a);
+    xen_nic_pg_nic_set_carrier(nic, false);
+    if ((nic->tap && config->mtu && !set_mtu(config, errp)) ||
+        !xen_nic_pg_nic_use_ports(nic, 1, errp)) {
+        xen_nic_pg_nic_free(nic);
+        return NULL;
+    }
     return nic;
 }
 
@@ -297,8 +390,16 @@ void xen_nic_pg_nic_free(XenNicPgNic *nic)
     if (!nic) {
         return;
     }
-    g_clear_pointer(&nic->tap_port, xen_nic_pg_tap_port_free);
+    for (int i = 0; i < nic->conf.peers.queues; i++) {
+        xen_nic_pg_port_clear(&nic->ports[i].port);
+        if (nic->tap_ports) {
+            xen_nic_pg_tap_port_free(nic->tap_ports[i]);
+        }
+    }
+    xen_nic_pg_nic_set_carrier(nic, true);  /* for who uses the netdev next */
     qemu_del_nic(nic->nic);
+    g_free(nic->tap_ports);
+    g_free(nic->ports);
     if (nic->tap) {
         qmp_netdev_del(nic->tap, NULL);
         g_free(nic->tap);
@@ -306,8 +407,47 @@ void xen_nic_pg_nic_free(XenNicPgNic *nic)
     g_free(nic);
 }
 
-XenNicPgPort *xen_nic_pg_nic_port(XenNicPgNic *nic)
+unsigned int xen_nic_pg_nic_ports(const XenNicPgNic *nic)
 {
-    return nic->tap_port ? xen_nic_pg_tap_port_base(nic->tap_port)
-                         : &nic->port.port;
+    return nic->conf.peers.queues;
+}
+
+XenNicPgPort *xen_nic_pg_nic_port(XenNicPgNic *nic, unsigned int index)
+{
+    return nic->tap_ports ? xen_nic_pg_tap_port_base(nic->tap_ports[index])
+                          : &nic->ports[index].port;
+}
+
+/* Returns a queue of the netdev, or NULL if that is no tap, or was deleted. */
+static NetClientState *get_tap(XenNicPgNic *nic, unsigned int index)
+{
+    NetClientState *peer = nic->conf.peers.ncs[index];
+
+    return !nic->nic->peer_deleted &&
+           peer->info->type == NET_CLIENT_DRIVER_TAP ? peer : NULL;
+}
+
+bool xen_nic_pg_nic_use_ports(XenNicPgNic *nic, unsigned int nr, Error **errp)
+{
+    for (unsigned int i = 0; i < xen_nic_pg_nic_ports(nic); i++) {
+        NetClientState *tap = get_tap(nic, i);
+        int ret = !tap ? 0 : i < nr ? tap_enable(tap) : tap_disable(tap);
+
+        if (ret < 0) {
+            error_setg_errno(errp, -ret, "cannot %s queue %u of netdev '%s'",
+                             i < nr ? "enable" : "disable", i, tap->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+void xen_nic_pg_nic_set_carrier(XenNicPgNic *nic, bool on)
+{
+    NetClientState *tap = get_tap(nic, 0);
+    int carrier = on;
+
+    if (tap && ioctl(tap_get_fd(tap), TUNSETCARRIER, &carrier) < 0) {
+        trace_xen_nic_pg_nic_no_carrier(tap->name, errno);
+    }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The vif as a QEMU NIC, whose netdev is the queue's port
+ * The vif as a QEMU NIC, whose netdev gives the ports
  *
  * See hw/net/xen_nic_pg_netdev.c for how it works.
  */
@@ -11,6 +11,7 @@
 #include "hw/qdev-core.h"
 #include "net/net.h"
 #include "xen_nic_pg_port.h"
+#include "xen_nic_pg_queue.h"
 
 typedef struct XenNicPgNic XenNicPgNic;
 
@@ -28,34 +29,83 @@ typedef struct XenNicPgNicOptions {
 } XenNicPgNicOptions;
 
 /**
- * xen_nic_pg_nic_new:
- * @options: what the user wants; used only until this returns
+ * XenNicPgNicConfig: what the toolstack says of a vif
  * @ifname: name of the tap to make, and its id as a netdev
+ * @mtu: of the tap to make, in bytes; 0: the host's default
  * @mac: the guest's MAC address, for "info network"
  * @name: name of the NIC
- * @guard: the device's reentrancy guard
+ * @queues: queues of the tap to make
+ */
+typedef struct XenNicPgNicConfig {
+    char *ifname;
+    uint32_t mtu;
+    MACAddr mac;
+    const char *name;
+    unsigned int queues;
+} XenNicPgNicConfig;
+
+/**
+ * xen_nic_pg_nic_new:
+ * @options: what the user wants; used only until this returns
+ * @config: what the toolstack says; used only until this returns
+ * @shared: what all queues of the vif share; outlives the NIC
  * @errp: where to report why it failed
  *
  * Returns: the NIC, or NULL.
  */
 XenNicPgNic *xen_nic_pg_nic_new(const XenNicPgNicOptions *options,
-                                const char *ifname, const MACAddr *mac,
-                                const char *name, MemReentrancyGuard *guard,
-                                Error **errp);
+                                const XenNicPgNicConfig *config,
+                                const XenNicPgShared *shared, Error **errp);
 
 /**
  * xen_nic_pg_nic_free: remove the NIC, and its tap if it was made for it
- * @nic: a NIC whose port has no queue any more, or NULL
+ * @nic: a NIC whose ports aren't started, or NULL
  */
 void xen_nic_pg_nic_free(XenNicPgNic *nic);
 
 /**
- * xen_nic_pg_nic_port:
+ * xen_nic_pg_nic_ports:
  * @nic: the NIC
  *
- * Returns: the port to the netdev, which lives as long as the NIC.
+ * Returns: how many ports it has: as many as the netdev has queues.
  */
-XenNicPgPort *xen_nic_pg_nic_port(XenNicPgNic *nic);
+unsigned int xen_nic_pg_nic_ports(const XenNicPgNic *nic);
+
+/**
+ * xen_nic_pg_nic_port:
+ * @nic: the NIC
+ * @index: which port, below xen_nic_pg_nic_ports()
+ *
+ * Returns: the port, which lives as long as the NIC.
+ */
+XenNicPgPort *xen_nic_pg_nic_port(XenNicPgNic *nic, unsigned int index);
+
+/**
+ * xen_nic_pg_nic_use_ports: have the host spread frames over some ports only
+ * @nic: the NIC, whose ports aren't started
+ * @nr: how many, from the first on
+ * @errp: where to report why it failed
+ *
+ * Returns: true on success.
+ */
+bool xen_nic_pg_nic_use_ports(XenNicPgNic *nic, unsigned int nr, Error **errp);
+
+/**
+ * xen_nic_pg_nic_link_is_up:
+ * @nic: the NIC
+ *
+ * Returns: false if the user has set the link of the NIC or its netdev down.
+ */
+bool xen_nic_pg_nic_link_is_up(XenNicPgNic *nic);
+
+/**
+ * xen_nic_pg_nic_set_carrier: show the host whether somebody takes its frames
+ * @nic: the NIC
+ * @on: somebody does
+ *
+ * The interface of a tap shows it as its carrier, others can't.
+ */
+void xen_nic_pg_nic_set_carrier(XenNicPgNic *nic, bool on);
 
 /**
  * xen_nic_pg_set_netdev_offloads: tell a netdev what the guest takes

@@ -44,16 +44,34 @@ static void parse_gso(const netif_extra_info_t *extra, XenNicPgFrame *frame)
     frame->gso_type = extra->u.gso.type;
 }
 
+static void parse_mcast(const netif_extra_info_t *extra, XenNicPgFrame *frame)
+{
+    if (frame->mcast) {
+        set_error(frame, XEN_NIC_PG_DROP_EXTRA);
+        return;
+    }
+    frame->mcast = extra->type;
+    memcpy(frame->mcast_addr.a, extra->u.mcast.addr,
+           sizeof(frame->mcast_addr.a));
+}
+
 /* Returns whether another extra info follows. */
 static bool parse_extra(const netif_tx_request_t *slot, XenNicPgFrame *frame)
 {
     netif_extra_info_t extra;
 
     memcpy(&extra, slot, sizeof(extra));
-    if (extra.type == XEN_NETIF_EXTRA_TYPE_GSO) {
+    switch (extra.type) {
+    case XEN_NETIF_EXTRA_TYPE_GSO:
         parse_gso(&extra, frame);
-    } else {
-        /* The other types belong to features that we don't offer. */
+        break;
+    case XEN_NETIF_EXTRA_TYPE_MCAST_ADD:
+    case XEN_NETIF_EXTRA_TYPE_MCAST_DEL:
+        parse_mcast(&extra, frame);
+        break;
+    case XEN_NETIF_EXTRA_TYPE_HASH:
+        break;      /* the host finds flows by itself */
+    default:
         set_error(frame, XEN_NIC_PG_DROP_EXTRA);
     }
     if (++frame->nr_extras > XEN_NIC_PG_MAX_EXTRAS) {
@@ -110,8 +128,10 @@ bool xen_nic_pg_parse_frame(const netif_tx_request_t *reqs,
     frame->error = XEN_NIC_PG_DROP_NONE;
     frame->nr_extras = 0;
     frame->nr_slots = 0;
+    frame->size = 0;
     frame->gso_size = 0;
     frame->gso_type = XEN_NETIF_GSO_TYPE_NONE;
+    frame->mcast = 0;
 
     do {
         if (next == nr_reqs) {
@@ -132,7 +152,7 @@ bool xen_nic_pg_parse_frame(const netif_tx_request_t *reqs,
     frame->flags = reqs->flags;
     if (nr_data > XEN_NIC_PG_MAX_SLOTS) {
         set_error(frame, XEN_NIC_PG_DROP_SLOTS);
-    } else {
+    } else if (!frame->mcast) {
         parse_sizes(reqs, nr_data, frame);
     }
     return true;

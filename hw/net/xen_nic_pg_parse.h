@@ -9,6 +9,7 @@
 #define HW_NET_XEN_NIC_PG_PARSE_H
 
 #include "hw/xen/xen_backend_ops.h"
+#include "net/net.h"
 #include "hw/xen/interface/io/netif.h"
 #include "xen_nic_pg_stats.h"
 
@@ -40,6 +41,9 @@ typedef struct XenNicPgSlot {
  * @size: its length in bytes, the sum of its slots' sizes
  * @gso_size: payload bytes of each segment, 0 without GSO
  * @gso_type: XEN_NETIF_GSO_TYPE_*
+ * @mcast: XEN_NETIF_EXTRA_TYPE_MCAST_ADD or _DEL: not a frame, but a dummy that
+ *         changes the multicast filter, without slots or size; else 0
+ * @mcast_addr: the address that is added to it or removed
  * @nr_slots: how many of @slots are in use
  * @slots: where its bytes are, in order; none is empty
  */
@@ -52,6 +56,8 @@ typedef struct XenNicPgFrame {
     uint16_t gso_size;
     uint8_t gso_type;
     uint8_t nr_slots;
+    uint8_t mcast;
+    MACAddr mcast_addr;
     XenNicPgSlot slots[XEN_NIC_PG_MAX_SLOTS];
 } XenNicPgFrame;
 

@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where a queue's frames go to and come from
+ * Where queues' frames go to and come from
  *
- * A port is what a queue sees of the host's side of the network.  The netdev
- * port (xen_nic_pg_netdev.c) reaches any QEMU -netdev, from the main loop; the
- * tap port (xen_nic_pg_tap.c) moves bursts through a tap's own file, from any
- * one thread.
- *
- * Towards the host the queue calls the port: send() takes as many frames of a
- * burst as there's room for, and if it can't take all, the port calls
- * xen_nic_pg_tx_wake() when it can again.  Towards the guest the port calls
- * xen_nic_pg_rx_receive(), which takes a frame or leaves it with the port,
- * and in that case wake() tells the port to try again.  A port that reads
- * frames itself is first lent the pages that they will end up in
- * (xen_nic_pg_rx_lend()).
+ * See hw/net/xen_nic_pg_port.c for how it works.
  */
 
 #ifndef HW_NET_XEN_NIC_PG_PORT_H
 #define HW_NET_XEN_NIC_PG_PORT_H
 
+#include "block/aio.h"
+#include "qemu/iov.h"
 #include "standard-headers/linux/virtio_net.h"
+#include "xen_nic_pg_hash.h"
 #include "xen_nic_pg_offload.h"
 #include "xen_nic_pg_stats.h"
 
@@ -93,6 +85,22 @@ typedef struct XenNicPgBytes {
 } XenNicPgBytes;
 
 /**
+ * xen_nic_pg_bytes_get: copy some bytes of a frame
+ * @bytes: the frame
+ * @offset: where in the frame to begin
+ * @to: where to put them
+ * @len: how many are wanted
+ *
+ * Returns: how many there were.
+ */
+static inline size_t xen_nic_pg_bytes_get(const XenNicPgBytes *bytes,
+                                          size_t offset, void *to, size_t len)
+{
+    return iov_to_buf(bytes->iov, bytes->nr_iov, bytes->offset + offset, to,
+                      len);
+}
+
+/**
  * XenNicPgOffloads: what the guest takes in frames that it receives
  * @csum4: blank TCP and UDP checksums over IPv4
  * @csum6: the same over IPv6
@@ -109,18 +117,18 @@ typedef struct XenNicPgOffloads {
 /**
  * XenNicPgPortOps: what each kind of port does
  * @name: what kind it is, for the counters
- * @start: the queue is about to start, for a guest that takes @guest
- * @stop: the queue has stopped
+ * @start: queues are about to use it, for a guest that takes @guest
+ * @stop: no queue uses it any more
  * @attach: frames are wanted from @wake on; or NULL
  * @detach: no frames are taken any more; or NULL
  * @send: send @nr packets, in order; the caller's memory isn't used once it
  *        returns.  Returns how many were taken: sent or, with drop set,
  *        dropped.  If fewer than @nr, the rest is to be sent again after
- *        xen_nic_pg_tx_wake().
- * @wake: the queue has room for the frame that it left with the port
+ *        xen_nic_pg_port_has_room().
+ * @wake: a queue has room for the frame that it left with the port
  *
- * The main loop calls @start and @stop; all others are called where the queue
- * runs, between those two.
+ * The main loop calls @start and @stop; all others are called in the port's
+ * context, between those two.
  */
 typedef struct XenNicPgPortOps {
     const char *name;
@@ -136,17 +144,142 @@ typedef struct XenNicPgPortOps {
 /**
  * XenNicPgPort: the part that all kinds share
  * @ops: what it does
- * @queue: whose port it is
  * @threads: it may be used from a thread of its own
  * @offloads: it takes blank checksums and frames to be segmented
+ * @ctx: where it and its queues run
+ * @started: between start and stop; the main loop's
+ * @queues: those whose port it is; they don't run unless it is started
+ * @nr_queues: how many, at least one
+ * @hash: how the guest wants frames to be spread over its queues
  * @counters: what was done, by ports that know
+ *
+ * While it is started, @hash and @counters belong to the port's context; the
+ * rest doesn't change.
  */
 struct XenNicPgPort {
     const XenNicPgPortOps *ops;
-    XenNicPgQueue *queue;
     bool threads;
     bool offloads;
+    AioContext *ctx;
+    bool started;
+    XenNicPgQueue **queues;
+    unsigned int nr_queues;
+    XenNicPgHash hash;
     XenNicPgPortCounters counters;
 };
+
+/**
+ * xen_nic_pg_port_set_queues: say whose port it is
+ * @port: a port that isn't started
+ * @ctx: where it is to run: the main loop's, or, if it has @threads, another
+ * @queues: all queues of the vif
+ * @first: the port's first queue
+ * @step: how far apart its queues are: as many as the vif uses ports
+ * @nr_queues: how many queues there are
+ */
+void xen_nic_pg_port_set_queues(XenNicPgPort *port, AioContext *ctx,
+                                XenNicPgQueue **queues, unsigned int first,
+                                unsigned int step, unsigned int nr_queues);
+
+/**
+ * xen_nic_pg_port_start: let the queues run
+ * @port: a port whose queues are connected
+ * @guest: what the guest takes
+ */
+void xen_nic_pg_port_start(XenNicPgPort *port, const XenNicPgOffloads *guest);
+
+/**
+ * xen_nic_pg_port_stop: let the queues rest
+ * @port: the port; nothing happens if it isn't started
+ *
+ * When it returns, nothing of the port or of its queues runs anywhere.
+ */
+void xen_nic_pg_port_stop(XenNicPgPort *port);
+
+/**
+ * xen_nic_pg_port_go_on: let the queues send what had to wait
+ * @port: the port
+ */
+void xen_nic_pg_port_go_on(XenNicPgPort *port);
+
+/**
+ * xen_nic_pg_port_set_hash: spread frames over the queues as the guest wants
+ * @port: the port
+ * @hash: how; copied
+ */
+void xen_nic_pg_port_set_hash(XenNicPgPort *port, const XenNicPgHash *hash);
+
+/**
+ * xen_nic_pg_port_call: have something done where the port runs
+ * @port: the port
+ * @fn: what
+ * @opaque: for @fn
+ *
+ * The main loop calls this, and waits until @fn has returned.  If the port isn't
+ * started, nothing runs, and @fn is called at once.
+ */
+void xen_nic_pg_port_call(XenNicPgPort *port, QEMUBHFunc *fn, void *opaque);
+
+/**
+ * xen_nic_pg_port_visit: put the counters out, as a struct without a name
+ * @port: the port
+ * @v: an output visitor
+ * @errp: where to report an error of the visitor
+ *
+ * Returns: true on success.
+ */
+bool xen_nic_pg_port_visit(XenNicPgPort *port, Visitor *v, Error **errp);
+
+/**
+ * xen_nic_pg_port_clear: let go of what xen_nic_pg_port_set_queues() has set
+ * @port: a port that isn't started
+ */
+void xen_nic_pg_port_clear(XenNicPgPort *port);
+
+/*
+ * What each kind of port calls, in its context
+ */
+
+/**
+ * xen_nic_pg_port_has_room: the port can send again
+ * @port: the port
+ */
+void xen_nic_pg_port_has_room(XenNicPgPort *port);
+
+/**
+ * xen_nic_pg_port_receive: hand a frame on to the guest
+ * @port: the port
+ * @vnet: what the sender left to do to it; all 0 if nothing
+ * @bytes: its bytes
+ *
+ * But for its buffer the memory isn't used once this returns.
+ *
+ * Returns: true if the frame was taken, be it to be dropped; false if the
+ * port is to keep it until it is woken.
+ */
+bool xen_nic_pg_port_receive(XenNicPgPort *port,
+                             const struct virtio_net_hdr *vnet,
+                             const XenNicPgBytes *bytes);
+
+/**
+ * xen_nic_pg_port_lend: the pages that the next frames will end up in
+ * @port: the port
+ * @pages: set to where the pages of the next slots are, NULL for a page that
+ *         isn't mapped, or if it isn't known before the frames are seen
+ * @nr: how many slots are wanted, at most XEN_NIC_PG_BURST; set to how many
+ *      there are
+ *
+ * See xen_nic_pg_rx_lend().
+ *
+ * Returns: false if there are no slots, and the port is woken when there are.
+ */
+bool xen_nic_pg_port_lend(XenNicPgPort *port, void **pages, unsigned int *nr);
+
+/**
+ * xen_nic_pg_port_publish: give the guest what was received, and take back what
+ *                          was lent
+ * @port: the port
+ */
+void xen_nic_pg_port_publish(XenNicPgPort *port);
 
 #endif /* HW_NET_XEN_NIC_PG_PORT_H */

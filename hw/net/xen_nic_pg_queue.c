@@ -8,23 +8,22 @@
  * to the halves.  A frontend that has one channel for both halves has each of
  * them look at its ring.
  *
- * It lives as long as the vif; between start and stop it is connected to a
- * frontend.  It has its own gnttab and evtchn handles and its own AioContext,
- * in whose thread all work is done, so that queues don't share anything.  The
- * main loop starts, stops and visits it: each has that done in the queue's
- * context (xen_nic_pg_queue_call()), and waits for it.
+ * It lives as long as the vif.  Between connect and disconnect it has the
+ * frontend's rings, its own gnttab and evtchn handles, and its caches.  Between
+ * run and rest it works, in the context of its port, which is the only one that
+ * touches it then: queues of different ports don't share anything but what has
+ * a lock.  The main loop handles it from there, too (xen_nic_pg_port_call()).
  *
  * An IOThread polls for a while before it sleeps, as long as its poll-max-ns
  * allows and polling pays (util/aio-posix.c).  Meanwhile the rings are looked
  * at rather than the event channel, and the frontend isn't asked to notify.
  *
- * Stopping is done in one order: no more events, let go of what the bursts
+ * Disconnecting is done in one order: no more events, let go of what the bursts
  * hold, unmap the persistent pages, unmap the rings, close the handles.  Only
  * then the device tells xenbus.
  */
 
 #include "qemu/osdep.h"
-#include "block/aio-wait.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/main-loop.h"
@@ -93,33 +92,15 @@ static void on_poll_end(EventNotifier *events)
 static void listen_for_events(XenNicPgQueue *queue)
 {
     queue->polling = false;
-    aio_set_event_notifier(queue->ctx, &queue->events, on_event, on_poll,
+    aio_set_event_notifier(queue->port->ctx, &queue->events, on_event, on_poll,
                            on_poll_ready);
-    aio_set_event_notifier_poll(queue->ctx, &queue->events, on_poll_begin,
-                                on_poll_end);
+    aio_set_event_notifier_poll(queue->port->ctx, &queue->events,
+                                on_poll_begin, on_poll_end);
 }
 
 static void ignore_events(XenNicPgQueue *queue)
 {
-    aio_set_event_notifier(queue->ctx, &queue->events, NULL, NULL, NULL);
-}
-
-static void on_tx_bh(void *opaque)
-{
-    XenNicPgQueue *queue = opaque;
-
-    if (queue->running) {
-        xen_nic_pg_tx_run(queue);
-    }
-}
-
-static void on_rx_bh(void *opaque)
-{
-    XenNicPgQueue *queue = opaque;
-
-    if (queue->running) {
-        xen_nic_pg_rx_run(queue);
-    }
+    aio_set_event_notifier(queue->port->ctx, &queue->events, NULL, NULL, NULL);
 }
 
 void xen_nic_pg_queue_notify(XenNicPgQueue *queue, int port, bool wanted,
@@ -142,11 +123,48 @@ void xen_nic_pg_queue_report_fault(XenNicPgQueue *queue, const char *reason)
     queue->fault = reason;
     ignore_events(queue);
     trace_xen_nic_pg_queue_fault(queue, reason);
-    qemu_bh_schedule(queue->fault_bh);
+    qemu_bh_schedule(queue->shared->fault);
 }
 
 /*
- * Start
+ * In the port's context
+ */
+
+void xen_nic_pg_queue_set_port(XenNicPgQueue *queue, XenNicPgPort *port)
+{
+    queue->port = port;
+}
+
+MemReentrancyGuard *xen_nic_pg_queue_guard(const XenNicPgQueue *queue)
+{
+    return queue->port->ctx == qemu_get_aio_context() ? queue->shared->guard
+                                                      : NULL;
+}
+
+void xen_nic_pg_queue_run(XenNicPgQueue *queue)
+{
+    xen_nic_pg_tx_attach(queue);
+    xen_nic_pg_rx_attach(queue);
+    if (!queue->fault) {
+        queue->running = true;
+        listen_for_events(queue);
+        xen_nic_pg_tx_wake(queue);  /* what came before we listened */
+    }
+}
+
+void xen_nic_pg_queue_rest(XenNicPgQueue *queue)
+{
+    if (queue->running) {
+        xen_nic_pg_rx_publish(queue);
+        ignore_events(queue);
+        queue->running = false;
+    }
+    xen_nic_pg_rx_detach(queue);
+    xen_nic_pg_tx_detach(queue);
+}
+
+/*
+ * Connect
  */
 
 static void *map_ring(XenNicPgQueue *queue, uint32_t ref, const char *name,
@@ -178,8 +196,9 @@ static bool map_rings(XenNicPgQueue *queue, Error **errp)
         return false;
     }
     /* Older gntdev drivers want to know; newer ones have no such limit. */
-    qemu_xen_gnttab_set_max_grants(queue->xgt,
-                                   RING_PAGES + 2 * config->max_grants);
+    qemu_xen_gnttab_set_max_grants(queue->xgt, RING_PAGES +
+                                   2 * config->max_grants +
+                                   config->max_static_grants);
 
     queue->tx_sring = map_ring(queue, config->tx_ring_ref, "tx-ring-ref",
                                errp);
@@ -246,7 +265,6 @@ static void unbind_event_channels(XenNicPgQueue *queue)
     if (!queue->xeh) {
         return;
     }
-    ignore_events(queue);
     if (queue->rx_port >= 0 && queue->rx_port != queue->tx_port) {
         qemu_xen_evtchn_unbind(queue->xeh, queue->rx_port);
     }
@@ -268,57 +286,25 @@ static void release(XenNicPgQueue *queue)
     unmap_rings(queue);
 }
 
-typedef struct QueueStart {
-    XenNicPgQueue *queue;
-    Error **errp;
-    bool ok;
-} QueueStart;
-
-static void start_here(void *opaque)
+bool xen_nic_pg_queue_connect(XenNicPgQueue *queue,
+                              const XenNicPgQueueConfig *config, Error **errp)
 {
-    QueueStart *start = opaque;
-    XenNicPgQueue *queue = start->queue;
-
-    if (!map_rings(queue, start->errp) ||
-        !bind_event_channels(queue, start->errp) ||
-        !xen_nic_pg_tx_start(queue, start->errp) ||
-        !xen_nic_pg_rx_start(queue, start->errp)) {
-        release(queue);
-        return;
-    }
-    queue->fault = NULL;
-    queue->running = true;
-    if (queue->port->ops->attach) {
-        queue->port->ops->attach(queue->port);
-    }
-    listen_for_events(queue);
-    start->ok = true;
-
-    /* What came before we listened, and frames left with the port. */
-    qemu_bh_schedule(queue->tx.bh);
-    queue->port->ops->wake(queue->port);
-}
-
-bool xen_nic_pg_queue_start(XenNicPgQueue *queue,
-                            const XenNicPgQueueConfig *config, Error **errp)
-{
-    QueueStart start = { .queue = queue, .errp = errp };
-
-    g_assert(!queue->started);
+    g_assert(!queue->connected);
     queue->config = *config;
-    queue->port->ops->start(queue->port, &queue->config.offloads);
-    xen_nic_pg_queue_call(queue, start_here, &start);
-    if (!start.ok) {
-        queue->port->ops->stop(queue->port);
+    if (!map_rings(queue, errp) || !bind_event_channels(queue, errp) ||
+        !xen_nic_pg_rx_start(queue, errp) ||
+        !xen_nic_pg_tx_start(queue, errp)) {
+        release(queue);
         return false;
     }
-    queue->started = true;
+    queue->fault = NULL;
+    queue->connected = true;
     trace_xen_nic_pg_queue_start(queue, config->domid, config->max_grants);
     return true;
 }
 
 /*
- * Stop
+ * Disconnect
  */
 
 static void add_grant_counters(XenNicPgGrantCounters *sum,
@@ -328,13 +314,13 @@ static void add_grant_counters(XenNicPgGrantCounters *sum,
     if (io) {
         const XenGrantIOStats *copied = xen_grant_io_stats(io);
 
+        sum->persistent_hits += copied->hits;
         sum->copies += copied->copies;
         sum->copy_calls += copied->copy_calls;
     }
     if (cache) {
         const XenGrantCacheStats *mapped = xen_grant_cache_stats(cache);
 
-        sum->persistent_hits += mapped->hits;
         sum->map_calls += mapped->map_calls;
         sum->evicted += mapped->evicted;
         sum->fallback_first += mapped->first;
@@ -344,29 +330,138 @@ static void add_grant_counters(XenNicPgGrantCounters *sum,
     }
 }
 
-static void stop_here(void *opaque)
+const char *xen_nic_pg_queue_disconnect(XenNicPgQueue *queue)
 {
-    XenNicPgQueue *queue = opaque;
-
-    queue->running = false;
-    if (queue->port->ops->detach) {
-        queue->port->ops->detach(queue->port);
+    if (!queue->connected) {
+        return NULL;
     }
+    g_assert(!queue->running);
     add_grant_counters(&queue->tx.past_grants, queue->tx.cache, queue->tx.io);
     add_grant_counters(&queue->rx.past_grants, queue->rx.cache, queue->rx.io);
     release(queue);
-}
-
-const char *xen_nic_pg_queue_stop(XenNicPgQueue *queue)
-{
-    if (!queue->started) {
-        return NULL;
-    }
-    xen_nic_pg_queue_call(queue, stop_here, queue);
-    queue->port->ops->stop(queue->port);
-    queue->started = false;
+    queue->connected = false;
     trace_xen_nic_pg_queue_stop(queue);
     return queue->fault;
+}
+
+/*
+ * While it is connected
+ */
+
+typedef struct SetHeadroom {
+    XenNicPgQueue *queue;
+    uint32_t headroom;
+} SetHeadroom;
+
+static void set_headroom_here(void *opaque)
+{
+    SetHeadroom *set = opaque;
+
+    /* What is in the burst is laid out already. */
+    xen_nic_pg_rx_publish(set->queue);
+    set->queue->config.headroom = set->headroom;
+}
+
+void xen_nic_pg_queue_set_headroom(XenNicPgQueue *queue, uint32_t headroom)
+{
+    SetHeadroom set = { .queue = queue, .headroom = headroom };
+
+    xen_nic_pg_port_call(queue->port, set_headroom_here, &set);
+}
+
+bool xen_nic_pg_queue_is_stalled(XenNicPgQueue *queue)
+{
+    return qatomic_read(&queue->rx.stalled);
+}
+
+typedef struct ChangeGrants {
+    XenNicPgQueue *queue;
+    struct xen_netif_gref *grefs;
+    unsigned int nr;
+    unsigned int nr_done;
+} ChangeGrants;
+
+static XenGrantCache *cache_for(XenNicPgQueue *queue,
+                                const struct xen_netif_gref *gref)
+{
+    return gref->flags & XEN_NETIF_CTRLF_GREF_readonly ? queue->tx.cache
+                                                       : queue->rx.cache;
+}
+
+static bool add_grant(XenNicPgQueue *queue, const struct xen_netif_gref *gref)
+{
+    unsigned int nr = xen_grant_cache_added(queue->tx.cache) +
+                      xen_grant_cache_added(queue->rx.cache);
+
+    return nr < queue->config.max_static_grants &&
+           !(gref->flags & ~XEN_NETIF_CTRLF_GREF_readonly) &&
+           !xen_grant_cache_has_added(queue->tx.cache, gref->ref) &&
+           !xen_grant_cache_has_added(queue->rx.cache, gref->ref) &&
+           xen_grant_cache_add(cache_for(queue, gref), gref->ref);
+}
+
+static void add_grants_here(void *opaque)
+{
+    ChangeGrants *change = opaque;
+    XenNicPgQueue *queue = change->queue;
+    struct xen_netif_gref *grefs = change->grefs;
+
+    while (change->nr_done < change->nr &&
+           add_grant(queue, &grefs[change->nr_done])) {
+        change->nr_done++;
+    }
+    if (change->nr_done < change->nr) {
+        while (change->nr_done > 0) {
+            change->nr_done--;
+            xen_grant_cache_remove(cache_for(queue, &grefs[change->nr_done]),
+                                   grefs[change->nr_done].ref);
+        }
+    }
+}
+
+bool xen_nic_pg_queue_add_grants(XenNicPgQueue *queue,
+                                 const struct xen_netif_gref *grefs,
+                                 unsigned int nr)
+{
+    ChangeGrants change = {
+        .queue = queue,
+        .grefs = (struct xen_netif_gref *)grefs,
+        .nr = nr,
+    };
+
+    xen_nic_pg_port_call(queue->port, add_grants_here, &change);
+    return change.nr_done == nr;
+}
+
+static void remove_grants_here(void *opaque)
+{
+    ChangeGrants *change = opaque;
+    XenNicPgQueue *queue = change->queue;
+
+    for (unsigned int i = 0; i < change->nr; i++) {
+        struct xen_netif_gref *gref = &change->grefs[i];
+        bool removed = xen_grant_cache_remove(queue->tx.cache, gref->ref) ||
+                       xen_grant_cache_remove(queue->rx.cache, gref->ref);
+
+        gref->status = removed ? XEN_NETIF_CTRL_STATUS_SUCCESS
+                               : XEN_NETIF_CTRL_STATUS_INVALID_PARAMETER;
+        change->nr_done += removed;
+    }
+}
+
+unsigned int xen_nic_pg_queue_remove_grants(XenNicPgQueue *queue,
+                                            struct xen_netif_gref *grefs,
+                                            unsigned int nr)
+{
+    ChangeGrants change = { .queue = queue, .grefs = grefs, .nr = nr };
+
+    xen_nic_pg_port_call(queue->port, remove_grants_here, &change);
+    return change.nr_done;
+}
+
+unsigned int xen_nic_pg_queue_max_static_grants(const XenNicPgQueue *queue)
+{
+    return queue->config.max_static_grants;
 }
 
 /*
@@ -382,7 +477,8 @@ static XenNicPgGrantCounters grant_counters(const XenNicPgQueue *queue,
 
     add_grant_counters(&now, cache, io);
     now.mapped = xen_grant_cache_mapped(cache);
-    now.mapped_max = cache ? queue->config.max_grants : 0;
+    now.static_pages = xen_grant_cache_added(cache);
+    now.mapped_max = cache ? queue->config.max_grants + now.static_pages : 0;
     return now;
 }
 
@@ -407,10 +503,7 @@ static void visit_here(void *opaque)
     visit->ok = xen_nic_pg_counters_visit(v, "tx", &tx->counters, &tx_grants,
                                           visit->errp) &&
                 xen_nic_pg_counters_visit(v, "rx", &rx->counters, &rx_grants,
-                                          visit->errp) &&
-                xen_nic_pg_port_counters_visit(v, queue->port->ops->name,
-                                               &queue->port->counters,
-                                               visit->errp);
+                                          visit->errp);
 }
 
 bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp)
@@ -420,7 +513,7 @@ bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp)
     if (!visit_start_struct(v, NULL, NULL, 0, errp)) {
         return false;
     }
-    xen_nic_pg_queue_call(queue, visit_here, &visit);
+    xen_nic_pg_port_call(queue->port, visit_here, &visit);
     visit_end_struct(v, NULL);
     return visit.ok;
 }
@@ -429,64 +522,20 @@ bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp)
  * Life
  */
 
-typedef struct QueueCall {
-    QEMUBHFunc *fn;
-    void *opaque;
-    bool done;
-} QueueCall;
-
-static void call_here(void *opaque)
-{
-    QueueCall *call = opaque;
-
-    call->fn(call->opaque);
-    qatomic_store_release(&call->done, true);
-}
-
-/*
- * aio_wait_bh_oneshot() itself orders what @fn did before what follows here, by
- * barriers that ThreadSanitizer doesn't know; it does know the flag.
- */
-void xen_nic_pg_queue_call(XenNicPgQueue *queue, QEMUBHFunc *fn, void *opaque)
-{
-    QueueCall call = { .fn = fn, .opaque = opaque };
-
-    if (queue->ctx == qemu_get_current_aio_context()) {
-        fn(opaque);
-        return;
-    }
-    aio_wait_bh_oneshot(queue->ctx, call_here, &call);
-    g_assert(qatomic_load_acquire(&call.done));
-}
-
-XenNicPgQueue *xen_nic_pg_queue_new(XenNicPgPort *port, AioContext *ctx,
-                                    MemReentrancyGuard *guard, QEMUBH *fault)
+XenNicPgQueue *xen_nic_pg_queue_new(const XenNicPgShared *shared)
 {
     XenNicPgQueue *queue = g_new0(XenNicPgQueue, 1);
 
-    /* The guard is the main loop's. */
-    if (ctx != qemu_get_aio_context()) {
-        guard = NULL;
-    }
-    queue->port = port;
-    queue->ctx = ctx;
-    queue->fault_bh = fault;
+    queue->shared = shared;
     queue->tx_port = -1;
     queue->rx_port = -1;
-    queue->tx.bh = aio_bh_new_guarded(ctx, on_tx_bh, queue, guard);
-    queue->rx.bh = aio_bh_new_guarded(ctx, on_rx_bh, queue, guard);
-    port->queue = queue;
     return queue;
 }
 
 void xen_nic_pg_queue_free(XenNicPgQueue *queue)
 {
-    if (!queue) {
-        return;
+    if (queue) {
+        g_assert(!queue->connected);
+        g_free(queue);
     }
-    g_assert(!queue->started);
-    queue->port->queue = NULL;
-    qemu_bh_delete(queue->tx.bh);
-    qemu_bh_delete(queue->rx.bh);
-    g_free(queue);
 }

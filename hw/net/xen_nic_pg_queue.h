@@ -3,9 +3,8 @@
  * One queue of a vif: a pair of rings and what serves it
  *
  * See hw/net/xen_nic_pg_queue.c for how it works.  The first part of this
- * header is what the device uses; the second is shared by the queue's own
- * files, xen_nic_pg_queue.c, xen_nic_pg_tx.c and xen_nic_pg_rx.c, and by the
- * ports.
+ * header is what the vif uses; the rest is for the port and for the queue's own
+ * files, xen_nic_pg_queue.c, xen_nic_pg_tx.c and xen_nic_pg_rx.c.
  */
 
 #ifndef HW_NET_XEN_NIC_PG_QUEUE_H
@@ -15,6 +14,8 @@
 #include "hw/qdev-core.h"
 #include "hw/xen/xen-grant-io.h"
 #include "hw/xen/interface/io/netif.h"
+#include "xen_nic_pg_credit.h"
+#include "xen_nic_pg_mcast.h"
 #include "xen_nic_pg_offload.h"
 #include "xen_nic_pg_parse.h"
 #include "xen_nic_pg_port.h"
@@ -23,6 +24,9 @@
 #define XEN_NIC_PG_TX_RING_SIZE __CONST_RING_SIZE(netif_tx, XEN_PAGE_SIZE)
 #define XEN_NIC_PG_RX_RING_SIZE __CONST_RING_SIZE(netif_rx, XEN_PAGE_SIZE)
 
+/* Of XDP headroom in bytes: half a page, so that frames still fit their slots */
+#define XEN_NIC_PG_HEADROOM_MAX (XEN_PAGE_SIZE / 2)
+
 /**
  * XenNicPgQueueConfig: what the frontend says of a queue
  * @domid: the frontend's domain
@@ -30,9 +34,12 @@
  * @rx_ring_ref: grant reference of the receive ring
  * @tx_event_channel: the frontend's port of the transmit ring's event channel
  * @rx_event_channel: of the receive ring's; if both have one, the same
- * @max_grants: pages that may stay mapped per direction, 0: none
+ * @max_grants: pages that may stay mapped per direction since they are used,
+ *              0: none
+ * @max_static_grants: pages that the guest may name on the control ring, 0: none
  * @sg: the guest takes frames of more than one slot
  * @rx_notify: the guest notifies when it posts receive buffers
+ * @headroom: bytes to leave free at the beginning of each receive slot
  * @offloads: what the guest takes in received frames
  */
 typedef struct XenNicPgQueueConfig {
@@ -42,69 +49,163 @@ typedef struct XenNicPgQueueConfig {
     uint32_t tx_event_channel;
     uint32_t rx_event_channel;
     uint32_t max_grants;
+    uint32_t max_static_grants;
     bool sg;
     bool rx_notify;
+    uint32_t headroom;
     XenNicPgOffloads offloads;
 } XenNicPgQueueConfig;
 
 /**
- * xen_nic_pg_queue_new:
- * @port: where frames go to and come from; stays the caller's, outlives the
- *        queue and belongs to no other
- * @ctx: where the queue runs: the main loop's, or, if @port allows, another
+ * XenNicPgShared: what all queues of a vif share
+ * @mcast: the multicast frames that the guest wants
+ * @credit: how fast it may send
+ * @fault: scheduled if the frontend breaks the rules of a ring, when the queue
+ *         has stopped working
+ * @carrier: scheduled when a queue has stalled, when it goes on, and when the
+ *           link goes up or down
+ * @stall_timeout: a queue has stalled if a frame has waited for slots for so
+ *                 many milliseconds; 0: never
  * @guard: the device's reentrancy guard
- * @fault: scheduled once if the frontend breaks the rules of a ring, when the
- *         queue has stopped working; stays the caller's, who then calls
- *         xen_nic_pg_queue_stop()
- *
- * Returns: a queue that isn't started.  Wherever it runs, it is handled from
- * the main loop.
  */
-XenNicPgQueue *xen_nic_pg_queue_new(XenNicPgPort *port, AioContext *ctx,
-                                    MemReentrancyGuard *guard, QEMUBH *fault);
+typedef struct XenNicPgShared {
+    XenNicPgMcast *mcast;
+    XenNicPgCredit *credit;
+    QEMUBH *fault;
+    QEMUBH *carrier;
+    uint32_t stall_timeout;
+    MemReentrancyGuard *guard;
+} XenNicPgShared;
+
+/**
+ * xen_nic_pg_queue_new:
+ * @shared: what it shares with the vif's other queues; outlives the queue
+ *
+ * Returns: a queue that isn't connected.  It is given a port by
+ * xen_nic_pg_port_set_queues(), and runs while that is started; but it is
+ * handled from the main loop, wherever it runs.
+ */
+XenNicPgQueue *xen_nic_pg_queue_new(const XenNicPgShared *shared);
 
 /**
  * xen_nic_pg_queue_free:
- * @queue: a queue that isn't started, or NULL
+ * @queue: a queue that isn't connected, or NULL
  */
 void xen_nic_pg_queue_free(XenNicPgQueue *queue);
 
 /**
- * xen_nic_pg_queue_start: map the rings and begin to serve them
- * @queue: a queue that isn't started
+ * xen_nic_pg_queue_connect: map the rings and bind the event channels
+ * @queue: a queue that isn't connected
  * @config: what the frontend says; copied
  * @errp: where to report why it failed
  *
  * Returns: true on success; on failure all is as before.
  */
-bool xen_nic_pg_queue_start(XenNicPgQueue *queue,
-                            const XenNicPgQueueConfig *config, Error **errp);
+bool xen_nic_pg_queue_connect(XenNicPgQueue *queue,
+                              const XenNicPgQueueConfig *config, Error **errp);
 
 /**
- * xen_nic_pg_queue_stop: stop serving the rings and let go of the guest
- * @queue: the queue; nothing happens if it isn't started
+ * xen_nic_pg_queue_disconnect: let go of the guest
+ * @queue: the queue, whose port isn't started; nothing happens if it isn't
+ *         connected
  *
- * When it returns, nothing of the guest is mapped, no event channel is bound,
- * and nothing of the queue runs anywhere.
+ * When it returns, nothing of the guest is mapped, and no event channel is
+ * bound.
  *
  * Returns: how the frontend broke the rules of a ring, or NULL.
  */
-const char *xen_nic_pg_queue_stop(XenNicPgQueue *queue);
+const char *xen_nic_pg_queue_disconnect(XenNicPgQueue *queue);
 
 /**
- * xen_nic_pg_queue_visit: put the counters out
+ * xen_nic_pg_queue_set_headroom: change the headroom of receive slots
+ * @queue: a queue that is connected
+ * @headroom: bytes to leave free, at most XEN_NIC_PG_HEADROOM_MAX
+ */
+void xen_nic_pg_queue_set_headroom(XenNicPgQueue *queue, uint32_t headroom);
+
+/**
+ * xen_nic_pg_queue_is_stalled:
+ * @queue: the queue
+ *
+ * Returns: true if frames have waited for receive slots for too long.
+ */
+bool xen_nic_pg_queue_is_stalled(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_queue_add_grants: map pages that the guest will use (netif.h,
+ *                              XEN_NETIF_CTRL_TYPE_ADD_GREF_MAPPING)
+ * @queue: a queue that is connected
+ * @grefs: the pages; @status isn't used
+ * @nr: how many
+ *
+ * Pages that are marked read-only serve transmit requests, others both rings.
+ *
+ * Returns: true on success.  On failure none is added: one of them can't be
+ * mapped, or is there already, or has unknown flags, or there's no room.
+ */
+bool xen_nic_pg_queue_add_grants(XenNicPgQueue *queue,
+                                 const struct xen_netif_gref *grefs,
+                                 unsigned int nr);
+
+/**
+ * xen_nic_pg_queue_remove_grants: unmap such pages
+ * @queue: a queue that is connected
+ * @grefs: the pages; @status is set to whether each was removed: not if it
+ *         wasn't added, or is used by a request that isn't answered
+ * @nr: how many
+ *
+ * Returns: how many were removed.
+ */
+unsigned int xen_nic_pg_queue_remove_grants(XenNicPgQueue *queue,
+                                            struct xen_netif_gref *grefs,
+                                            unsigned int nr);
+
+/**
+ * xen_nic_pg_queue_max_static_grants:
+ * @queue: a queue that is connected
+ *
+ * Returns: how many pages can be added.
+ */
+unsigned int xen_nic_pg_queue_max_static_grants(const XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_queue_visit: put the counters out, as a struct without a name
  * @queue: the queue
  * @v: an output visitor
  * @errp: where to report an error of the visitor
  *
- * The counters go on across stop and start.
+ * The counters go on from one connection to the next.
  *
  * Returns: true on success.
  */
 bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp);
 
 /*
- * Of the queue's own files and the ports
+ * What the port does to its queues
+ */
+
+/**
+ * xen_nic_pg_queue_set_port: say which port it has
+ * @queue: a queue whose port isn't started
+ * @port: the port, which stays the caller's
+ */
+void xen_nic_pg_queue_set_port(XenNicPgQueue *queue, XenNicPgPort *port);
+
+/**
+ * xen_nic_pg_queue_run: begin to serve the rings, in the port's context
+ * @queue: a queue that is connected
+ */
+void xen_nic_pg_queue_run(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_queue_rest: do nothing until xen_nic_pg_queue_run() is called
+ *                        again, maybe in another context
+ * @queue: the queue
+ */
+void xen_nic_pg_queue_rest(XenNicPgQueue *queue);
+
+/*
+ * Of the queue's own files
  */
 
 /*
@@ -130,6 +231,8 @@ bool xen_nic_pg_queue_visit(XenNicPgQueue *queue, Visitor *v, Error **errp);
  * @next_request: its first request
  * @large: a frame that software works on, NULL until needed
  * @segment: one segment of it
+ * @nr_paid: frames, from the burst's first on, that are paid for
+ * @credit_timer: goes on when there's credit
  * @segment_len: length of a segment that the port hasn't taken yet, or 0
  * @segmenter: makes the segments
  * @counters: what was done
@@ -148,6 +251,8 @@ typedef struct XenNicPgTx {
     unsigned int nr_frames;
     unsigned int next_frame;
     unsigned int next_request;
+    unsigned int nr_paid;
+    QEMUTimer *credit_timer;
     uint8_t *large;
     uint8_t *segment;
     size_t segment_len;
@@ -158,7 +263,7 @@ typedef struct XenNicPgTx {
 
 /**
  * XenNicPgRxFrame: a frame in the receive burst
- * @nr_slots: ring slots that it takes, extra info included
+ * @nr_slots: ring slots that it takes, extra infos included
  * @size: its length in bytes
  * @gso: it is to be segmented by the guest
  */
@@ -185,6 +290,8 @@ typedef struct XenNicPgRxFrame {
  * @nr_lent: how many slots were lent
  * @next_lent: the first of them that isn't consumed
  * @wanted: slots that a frame waits for, 0 if none does
+ * @stall_timer: runs while one does
+ * @stalled: it has waited for too long, and frames are dropped
  * @large: a frame that software works on, NULL until needed
  * @segment: one segment of it
  * @counters: what was done
@@ -205,6 +312,8 @@ typedef struct XenNicPgRx {
     unsigned int nr_lent;
     unsigned int next_lent;
     unsigned int wanted;
+    QEMUTimer *stall_timer;
+    bool stalled;
     uint8_t *large;
     uint8_t *segment;
     XenNicPgCounters counters;
@@ -213,14 +322,13 @@ typedef struct XenNicPgRx {
 
 /**
  * XenNicPgQueue: both halves and what they share
+ * @shared: what all queues share
  * @config: what the frontend says
- * @port: where frames go to and come from
- * @ctx: where it runs; while it is started, nothing below is touched from
- *       elsewhere
- * @started: between start and stop; the main loop's
- * @fault_bh: schedule it if the frontend is rogue
- * @fault: how it broke the rules, or NULL
- * @running: rings are served: started, and no fault
+ * @port: where frames go to and come from; while that is started, nothing below
+ *        is touched from outside its context
+ * @connected: between connect and disconnect; the main loop's
+ * @fault: how the frontend broke the rules, or NULL
+ * @running: rings are served: the port is started, and no fault
  * @polling: the rings are looked at all the time, so the frontend needn't
  *           notify
  * @xgt: maps and copies; the queue's own
@@ -232,11 +340,10 @@ typedef struct XenNicPgRx {
  * @rx_sring: the mapped receive ring
  */
 struct XenNicPgQueue {
+    const XenNicPgShared *shared;
     XenNicPgQueueConfig config;
     XenNicPgPort *port;
-    AioContext *ctx;
-    bool started;
-    QEMUBH *fault_bh;
+    bool connected;
     const char *fault;
     bool running;
     bool polling;
@@ -252,14 +359,13 @@ struct XenNicPgQueue {
 };
 
 /**
- * xen_nic_pg_queue_call: have something done where the queue runs
- * @queue: the queue
- * @fn: what
- * @opaque: for @fn
+ * xen_nic_pg_queue_guard:
+ * @queue: a queue that has a port
  *
- * The main loop calls this, and waits until @fn has returned.
+ * Returns: what bottom halves in the port's context are to be guarded by: the
+ * device's guard in the main loop, whose it is, else NULL.
  */
-void xen_nic_pg_queue_call(XenNicPgQueue *queue, QEMUBHFunc *fn, void *opaque);
+MemReentrancyGuard *xen_nic_pg_queue_guard(const XenNicPgQueue *queue);
 
 /**
  * xen_nic_pg_queue_report_fault: stop working since the frontend is rogue
@@ -279,8 +385,8 @@ void xen_nic_pg_queue_notify(XenNicPgQueue *queue, int port, bool wanted,
                              XenNicPgCounters *counters);
 
 /**
- * xen_nic_pg_tx_start, xen_nic_pg_rx_start: begin to serve the mapped ring
- * @queue: the queue
+ * xen_nic_pg_tx_start, xen_nic_pg_rx_start: prepare to serve the mapped ring
+ * @queue: the queue; the receive half is started first
  * @errp: where to report why it failed
  *
  * Returns: true on success.
@@ -289,8 +395,24 @@ bool xen_nic_pg_tx_start(XenNicPgQueue *queue, Error **errp);
 bool xen_nic_pg_rx_start(XenNicPgQueue *queue, Error **errp);
 
 /**
- * xen_nic_pg_tx_stop, xen_nic_pg_rx_stop: end it; unmaps all but the ring
+ * xen_nic_pg_tx_attach, xen_nic_pg_rx_attach: begin to serve it
  * @queue: the queue
+ *
+ * They make what is bound to the port's context.
+ */
+void xen_nic_pg_tx_attach(XenNicPgQueue *queue);
+void xen_nic_pg_rx_attach(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_tx_detach, xen_nic_pg_rx_detach: leave the port's context
+ * @queue: the queue
+ */
+void xen_nic_pg_tx_detach(XenNicPgQueue *queue);
+void xen_nic_pg_rx_detach(XenNicPgQueue *queue);
+
+/**
+ * xen_nic_pg_tx_stop, xen_nic_pg_rx_stop: unmap all but the ring
+ * @queue: the queue; the transmit half is stopped first
  */
 void xen_nic_pg_tx_stop(XenNicPgQueue *queue);
 void xen_nic_pg_rx_stop(XenNicPgQueue *queue);
@@ -332,15 +454,14 @@ void xen_nic_pg_tx_wake(XenNicPgQueue *queue);
  * @queue: the queue
  * @vnet: what the sender left to do to it; all 0 if nothing
  * @bytes: its bytes
+ * @hash: its hash, for the guest
  *
- * But for its buffer the memory isn't used once this returns.
- *
- * Returns: true if the frame was taken, be it to be dropped; false if the
- * port is to keep it until it's woken.
+ * Returns: as xen_nic_pg_port_receive().
  */
 bool xen_nic_pg_rx_receive(XenNicPgQueue *queue,
                            const struct virtio_net_hdr *vnet,
-                           const XenNicPgBytes *bytes);
+                           const XenNicPgBytes *bytes,
+                           const XenNicPgHashValue *hash);
 
 /**
  * xen_nic_pg_rx_lend: the pages that frames will end up in

@@ -2,14 +2,16 @@
 /*
  * From the port to the guest's receive ring
  *
- * xen_nic_pg_rx_receive(), near the end, gets a frame from the port:
+ * xen_nic_pg_rx_receive(), near the end, gets a frame that the port has chosen
+ * this queue for:
  *
  *   decide_offloads    what is left to do to the frame, in the guest's terms;
  *                      what the guest doesn't take, software does first
  *                      (receive_in_software())
  *   have_slots         are there slots for the whole frame?  If not, the port
  *                      keeps it, and the guest is asked to notify when there
- *                      are; so nothing is queued here
+ *                      are; so nothing is queued here.  If that takes too long,
+ *                      the queue is stalled, and drops what comes (on_stall())
  *   put_frame          the bytes go where the slots' pages are: into the page
  *                      if it is mapped, else into memory that will be copied
  *                      to it (hw/xen/xen-grant-io.c)
@@ -30,7 +32,8 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "qemu/iov.h"
+#include "qemu/bswap.h"
+#include "qemu/timer.h"
 #include "trace.h"
 #include "xen_nic_pg_queue.h"
 
@@ -44,11 +47,13 @@ QEMU_BUILD_BUG_ON(sizeof(netif_extra_info_t) != sizeof(netif_rx_response_t));
  * @flags: NETRXF_csum_blank, NETRXF_data_validated
  * @gso_type: XEN_NETIF_GSO_TYPE_*
  * @gso_size: payload bytes of a segment, 0 without GSO
+ * @hash: its hash, if the guest wants that
  */
 typedef struct RxMarks {
     uint16_t flags;
     uint8_t gso_type;
     uint16_t gso_size;
+    XenNicPgHashValue hash;
 } RxMarks;
 
 static XenNicPgBytes bytes_at(void *data, size_t size, struct iovec *iov)
@@ -56,14 +61,6 @@ static XenNicPgBytes bytes_at(void *data, size_t size, struct iovec *iov)
     iov->iov_base = data;
     iov->iov_len = size;
     return (XenNicPgBytes) { .iov = iov, .nr_iov = 1, .size = size };
-}
-
-/* Returns how many bytes there were from @offset on, at most @len. */
-static size_t get_bytes(const XenNicPgBytes *bytes, size_t offset, void *to,
-                        size_t len)
-{
-    return iov_to_buf(bytes->iov, bytes->nr_iov, bytes->offset + offset, to,
-                      len);
 }
 
 static void drop_frame(XenNicPgRx *rx, XenNicPgDrop drop)
@@ -99,7 +96,7 @@ static bool guest_takes_checksum(const XenNicPgOffloads *guest,
     if (!guest->csum4 && !guest->csum6) {
         return false;
     }
-    len = get_bytes(bytes, 0, start, sizeof(start));
+    len = xen_nic_pg_bytes_get(bytes, 0, start, sizeof(start));
     if (!xen_nic_pg_find_headers(start, len, &headers)) {
         return false;
     }
@@ -113,7 +110,6 @@ static bool decide_offloads(XenNicPgQueue *queue,
 {
     const XenNicPgOffloads *guest = &queue->config.offloads;
 
-    *marks = (RxMarks) { 0 };
     if (vnet->gso_type != VIRTIO_NET_HDR_GSO_NONE) {
         marks->gso_type = gso_type_of(vnet);
         marks->gso_size = vnet->gso_size;
@@ -136,9 +132,22 @@ static bool decide_offloads(XenNicPgQueue *queue,
  * Ring
  */
 
-static unsigned int count_slots(size_t size, const RxMarks *marks)
+/* Bytes of a frame that each slot holds */
+static unsigned int slot_room(const XenNicPgQueue *queue)
 {
-    return DIV_ROUND_UP(size, XEN_PAGE_SIZE) + (marks->gso_size != 0);
+    return XEN_PAGE_SIZE - queue->config.headroom;
+}
+
+static unsigned int count_data_slots(const XenNicPgQueue *queue, size_t size)
+{
+    return DIV_ROUND_UP(size, slot_room(queue));
+}
+
+static unsigned int count_slots(const XenNicPgQueue *queue, size_t size,
+                                const RxMarks *marks)
+{
+    return count_data_slots(queue, size) + (marks->gso_size != 0) +
+           marks->hash.valid;
 }
 
 static unsigned int count_requests(XenNicPgQueue *queue)
@@ -173,12 +182,66 @@ static bool have_slots(XenNicPgQueue *queue, unsigned int wanted)
     return queue->running && ring_has(queue, wanted);
 }
 
+/*
+ * Waiting for slots
+ */
+
+static void set_stalled(XenNicPgQueue *queue, bool stalled)
+{
+    qatomic_set(&queue->rx.stalled, stalled);
+    trace_xen_nic_pg_rx_stalled(queue, stalled);
+    qemu_bh_schedule(queue->shared->carrier);
+}
+
+/* A frame has waited for too long: drop it, and what comes after it. */
+static void on_stall(void *opaque)
+{
+    XenNicPgQueue *queue = opaque;
+
+    if (queue->running && queue->rx.wanted) {
+        set_stalled(queue, true);
+        queue->port->ops->wake(queue->port);
+    }
+}
+
 /* The port keeps a frame that @wanted slots are needed for. */
 static void hold_back(XenNicPgQueue *queue, unsigned int wanted)
 {
-    queue->rx.wanted = wanted;
-    queue->rx.counters.held_back++;
+    XenNicPgRx *rx = &queue->rx;
+
+    if (!rx->wanted && queue->shared->stall_timeout) {
+        timer_mod(rx->stall_timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                                   queue->shared->stall_timeout);
+    }
+    rx->wanted = wanted;
+    rx->counters.held_back++;
     trace_xen_nic_pg_rx_held_back(queue, wanted);
+}
+
+/* There are slots, or nobody waits for them any more. */
+static void end_wait(XenNicPgQueue *queue)
+{
+    XenNicPgRx *rx = &queue->rx;
+
+    if (rx->wanted) {
+        rx->wanted = 0;
+        timer_del(rx->stall_timer);
+        if (rx->stalled) {
+            set_stalled(queue, false);
+        }
+    }
+}
+
+/* Why a frame without slots is dropped; NONE if it may wait. */
+static XenNicPgDrop reason_to_drop(const XenNicPgQueue *queue)
+{
+    if (!queue->running) {
+        return XEN_NIC_PG_DROP_CLOSED;
+    }
+    if (!queue->config.rx_notify) {
+        return XEN_NIC_PG_DROP_NO_SLOTS;
+    }
+    return queue->rx.stalled ? XEN_NIC_PG_DROP_STALLED : XEN_NIC_PG_DROP_NONE;
 }
 
 /*
@@ -189,19 +252,19 @@ static void hold_back(XenNicPgQueue *queue, unsigned int wanted)
 static bool reserve_slots(XenNicPgQueue *queue, unsigned int wanted,
                           bool *taken)
 {
-    XenNicPgRx *rx = &queue->rx;
+    XenNicPgDrop drop;
 
     if (have_slots(queue, wanted)) {
+        end_wait(queue);
         return true;
     }
-    if (!queue->running || !queue->config.rx_notify) {
-        drop_frame(rx, queue->running ? XEN_NIC_PG_DROP_NO_SLOTS
-                                      : XEN_NIC_PG_DROP_CLOSED);
-        *taken = true;
-        return false;
+    drop = reason_to_drop(queue);
+    *taken = drop != XEN_NIC_PG_DROP_NONE;
+    if (drop) {
+        drop_frame(&queue->rx, drop);
+    } else {
+        hold_back(queue, wanted);
     }
-    hold_back(queue, wanted);
-    *taken = false;
     return false;
 }
 
@@ -210,11 +273,16 @@ bool xen_nic_pg_rx_lend(XenNicPgQueue *queue, void **pages, unsigned int *nr)
     XenNicPgRx *rx = &queue->rx;
 
     xen_nic_pg_rx_publish(queue);
-    if (queue->running && queue->config.rx_notify && !have_slots(queue, 1)) {
+    if (!reason_to_drop(queue) && !have_slots(queue, 1)) {
         hold_back(queue, 1);
         return false;
     }
     *nr = queue->running ? MIN(*nr, count_requests(queue)) : 0;
+    if (queue->config.headroom) {
+        /* Where a frame ends up isn't where its page begins. */
+        memset(pages, 0, *nr * sizeof(*pages));
+        return true;
+    }
     for (unsigned int i = 0; i < *nr; i++) {
         netif_rx_request_t *request = &rx->requests[i];
 
@@ -264,44 +332,85 @@ static uint8_t *find_bytes(const XenNicPgBytes *bytes, size_t offset)
 }
 
 /* Put @len bytes from @offset on into the next slot's page. */
-static netif_rx_response_t *put_data(XenNicPgRx *rx,
+static netif_rx_response_t *put_data(XenNicPgQueue *queue,
                                      const XenNicPgBytes *bytes,
                                      size_t offset, size_t len)
 {
+    XenNicPgRx *rx = &queue->rx;
     unsigned int index = rx->nr_responses;
+    unsigned int headroom = queue->config.headroom;
     uint8_t *data = find_bytes(bytes, offset);
     bool private = bytes->buffer && data == bytes->buffer + offset;
+    uint8_t *to;
     netif_rx_request_t request;
     XenGrantSegment *segment;
 
     if (!take_slot(rx, &request, &segment)) {
         segment = xen_grant_io_add_mapped(rx->io, request.gref);
     }
-    if (!segment) {
-        segment = xen_grant_io_add_copied(rx->io, request.gref, 0, len,
+    if (segment) {
+        to = segment->data + headroom;
+    } else {
+        segment = xen_grant_io_add_copied(rx->io, request.gref, headroom, len,
                                           private ? data : NULL);
+        to = segment->data;
     }
-    if (segment->data != data) {
-        get_bytes(bytes, offset, segment->data, len);
+    if (to != data) {
+        xen_nic_pg_bytes_get(bytes, offset, to, len);
     }
     rx->segments[index] = segment;
+    rx->responses[index].offset = headroom;
     rx->responses[index].status = len;
     return &rx->responses[index];
 }
 
-static void put_gso(XenNicPgRx *rx, const RxMarks *marks)
+static void put_extra(XenNicPgRx *rx, const netif_extra_info_t *extra)
 {
     netif_rx_response_t *response = &rx->responses[rx->nr_responses];
     netif_rx_request_t request;
     XenGrantSegment *unused;
+
+    take_slot(rx, &request, &unused);
+    memcpy(response, extra, sizeof(*extra));
+}
+
+static void put_gso(XenNicPgRx *rx, const RxMarks *marks)
+{
     netif_extra_info_t extra = {
         .type = XEN_NETIF_EXTRA_TYPE_GSO,
+        .flags = marks->hash.valid ? XEN_NETIF_EXTRA_FLAG_MORE : 0,
         .u.gso.size = marks->gso_size,
         .u.gso.type = marks->gso_type,
     };
 
-    take_slot(rx, &request, &unused);
-    memcpy(response, &extra, sizeof(extra));
+    put_extra(rx, &extra);
+}
+
+static void put_hash(XenNicPgRx *rx, const RxMarks *marks)
+{
+    netif_extra_info_t extra = {
+        .type = XEN_NETIF_EXTRA_TYPE_HASH,
+        .u.hash.type = marks->hash.type,
+        .u.hash.algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ,
+    };
+
+    stl_le_p(extra.u.hash.value, marks->hash.value);
+    put_extra(rx, &extra);
+}
+
+/* Put what the frame's first response tells of behind it. */
+static void put_extras(XenNicPgRx *rx, netif_rx_response_t *response,
+                       const RxMarks *marks)
+{
+    response->flags = marks->flags;
+    if (marks->gso_size) {
+        response->flags |= NETRXF_extra_info;
+        put_gso(rx, marks);
+    }
+    if (marks->hash.valid) {
+        response->flags |= NETRXF_extra_info;
+        put_hash(rx, marks);
+    }
 }
 
 /* Add a frame, for which there are slots, to the burst. */
@@ -310,7 +419,8 @@ static void put_frame(XenNicPgQueue *queue, const XenNicPgBytes *bytes,
 {
     XenNicPgRx *rx = &queue->rx;
     size_t size = bytes->size;
-    unsigned int nr_slots = count_slots(size, marks);
+    unsigned int nr_slots = count_slots(queue, size, marks);
+    size_t room = slot_room(queue);
     netif_rx_response_t *response;
     size_t done;
 
@@ -323,18 +433,14 @@ static void put_frame(XenNicPgQueue *queue, const XenNicPgBytes *bytes,
         .gso = marks->gso_size != 0,
     };
 
-    done = MIN(size, XEN_PAGE_SIZE);
-    response = put_data(rx, bytes, 0, done);
-    response->flags = marks->flags;
-    if (marks->gso_size) {
-        response->flags |= NETRXF_extra_info;
-        put_gso(rx, marks);
-    }
+    done = MIN(size, room);
+    response = put_data(queue, bytes, 0, done);
+    put_extras(rx, response, marks);
     while (done < size) {
-        size_t len = MIN(size - done, XEN_PAGE_SIZE);
+        size_t len = MIN(size - done, room);
 
         response->flags |= NETRXF_more_data;
-        response = put_data(rx, bytes, done, len);
+        response = put_data(queue, bytes, done, len);
         done += len;
     }
 }
@@ -436,15 +542,16 @@ static void publish_later(XenNicPgRx *rx)
 static bool receive_plain(XenNicPgQueue *queue, const XenNicPgBytes *bytes,
                           const RxMarks *marks)
 {
-    unsigned int nr_slots = count_slots(bytes->size, marks);
+    unsigned int nr_data_slots = count_data_slots(queue, bytes->size);
     bool taken;
 
-    if (nr_slots > XEN_NIC_PG_MAX_SLOTS ||
-        (bytes->size > XEN_PAGE_SIZE && !queue->config.sg)) {
+    if (nr_data_slots > XEN_NIC_PG_MAX_SLOTS ||
+        (nr_data_slots > 1 && !queue->config.sg)) {
         drop_frame(&queue->rx, XEN_NIC_PG_DROP_TOO_LONG);
         return true;
     }
-    if (!reserve_slots(queue, nr_slots, &taken)) {
+    if (!reserve_slots(queue, count_slots(queue, bytes->size, marks),
+                       &taken)) {
         return taken;
     }
     put_frame(queue, bytes, marks);
@@ -454,12 +561,12 @@ static bool receive_plain(XenNicPgQueue *queue, const XenNicPgBytes *bytes,
 
 /* Segment the frame in rx->large, if there are slots for all segments. */
 static bool receive_segments(XenNicPgQueue *queue, size_t size,
-                             unsigned int gso_size)
+                             unsigned int gso_size, const RxMarks *checked)
 {
-    static const RxMarks checked = { .flags = NETRXF_data_validated };
     XenNicPgRx *rx = &queue->rx;
     XenNicPgSegmenter segmenter;
     unsigned int nr, nr_slots;
+    size_t segment_size;
     XenNicPgBytes segment;
     struct iovec iov;
     bool taken;
@@ -469,11 +576,10 @@ static bool receive_segments(XenNicPgQueue *queue, size_t size,
         drop_frame(rx, XEN_NIC_PG_DROP_GSO);
         return true;
     }
-    nr_slots = nr * DIV_ROUND_UP(segmenter.headers.payload + gso_size,
-                                 XEN_PAGE_SIZE);
+    segment_size = segmenter.headers.payload + gso_size;
+    nr_slots = nr * count_slots(queue, segment_size, checked);
     if (nr_slots > XEN_NIC_PG_RX_RING_SIZE ||
-        (gso_size + segmenter.headers.payload > XEN_PAGE_SIZE &&
-         !queue->config.sg)) {
+        (segment_size > slot_room(queue) && !queue->config.sg)) {
         drop_frame(rx, XEN_NIC_PG_DROP_TOO_LONG);
         return true;
     }
@@ -482,7 +588,7 @@ static bool receive_segments(XenNicPgQueue *queue, size_t size,
     }
     while ((size = xen_nic_pg_segment_next(&segmenter, rx->segment))) {
         segment = bytes_at(rx->segment, size, &iov);
-        put_frame(queue, &segment, &checked);
+        put_frame(queue, &segment, checked);
         rx->counters.software_segments++;
     }
     publish_later(rx);
@@ -492,9 +598,10 @@ static bool receive_segments(XenNicPgQueue *queue, size_t size,
 /* Do what the guest doesn't. */
 static bool receive_in_software(XenNicPgQueue *queue,
                                 const struct virtio_net_hdr *vnet,
-                                const XenNicPgBytes *bytes)
+                                const XenNicPgBytes *bytes,
+                                const XenNicPgHashValue *hash)
 {
-    static const RxMarks checked = { .flags = NETRXF_data_validated };
+    RxMarks checked = { .flags = NETRXF_data_validated, .hash = *hash };
     XenNicPgRx *rx = &queue->rx;
     size_t size = bytes->size;
     XenNicPgHeaders headers;
@@ -505,9 +612,9 @@ static bool receive_in_software(XenNicPgQueue *queue,
         rx->large = g_malloc(LARGE_SIZE);
         rx->segment = g_malloc(LARGE_SIZE + XEN_NIC_PG_HEADERS_MAX);
     }
-    get_bytes(bytes, 0, rx->large, size);
+    xen_nic_pg_bytes_get(bytes, 0, rx->large, size);
     if (vnet->gso_type != VIRTIO_NET_HDR_GSO_NONE) {
-        return receive_segments(queue, size, vnet->gso_size);
+        return receive_segments(queue, size, vnet->gso_size, &checked);
     }
     if (!xen_nic_pg_find_headers(rx->large, size, &headers)) {
         drop_frame(rx, XEN_NIC_PG_DROP_CHECKSUM);
@@ -519,11 +626,22 @@ static bool receive_in_software(XenNicPgQueue *queue,
     return receive_plain(queue, &large, &checked);
 }
 
+static bool is_unwanted(XenNicPgQueue *queue, const XenNicPgBytes *bytes)
+{
+    XenNicPgMcast *mcast = queue->shared->mcast;
+    MACAddr dest;
+
+    return xen_nic_pg_mcast_is_applied(mcast) &&
+           xen_nic_pg_bytes_get(bytes, 0, &dest, sizeof(dest)) ==
+           sizeof(dest) && !xen_nic_pg_mcast_wants(mcast, &dest);
+}
+
 bool xen_nic_pg_rx_receive(XenNicPgQueue *queue,
                            const struct virtio_net_hdr *vnet,
-                           const XenNicPgBytes *bytes)
+                           const XenNicPgBytes *bytes,
+                           const XenNicPgHashValue *hash)
 {
-    RxMarks marks;
+    RxMarks marks = { .hash = *hash };
 
     if (!queue->running) {
         drop_frame(&queue->rx, XEN_NIC_PG_DROP_CLOSED);
@@ -534,10 +652,14 @@ bool xen_nic_pg_rx_receive(XenNicPgQueue *queue,
                                            : XEN_NIC_PG_DROP_SIZE);
         return true;
     }
+    if (is_unwanted(queue, bytes)) {
+        drop_frame(&queue->rx, XEN_NIC_PG_DROP_MULTICAST);
+        return true;
+    }
     if (decide_offloads(queue, vnet, bytes, &marks)) {
         return receive_plain(queue, bytes, &marks);
     }
-    return receive_in_software(queue, vnet, bytes);
+    return receive_in_software(queue, vnet, bytes, hash);
 }
 
 bool xen_nic_pg_rx_is_pending(XenNicPgQueue *queue)
@@ -554,7 +676,7 @@ void xen_nic_pg_rx_run(XenNicPgQueue *queue)
 
     xen_nic_pg_rx_publish(queue);
     if (rx->wanted && have_slots(queue, rx->wanted)) {
-        rx->wanted = 0;
+        end_wait(queue);
         queue->port->ops->wake(queue->port);
     }
 }
@@ -572,7 +694,7 @@ bool xen_nic_pg_rx_start(XenNicPgQueue *queue, Error **errp)
         return false;
     }
 
-    if (config->max_grants) {
+    if (config->max_grants || config->max_static_grants) {
         rx->cache = xen_grant_cache_new(queue->xgt, config->domid,
                                         config->max_grants,
                                         PROT_READ | PROT_WRITE);
@@ -583,15 +705,43 @@ bool xen_nic_pg_rx_start(XenNicPgQueue *queue, Error **errp)
     rx->nr_frames = 0;
     rx->nr_lent = 0;
     rx->next_lent = 0;
-    rx->wanted = 0;
     return true;
+}
+
+static void publish_now(void *opaque)
+{
+    XenNicPgQueue *queue = opaque;
+
+    if (queue->running) {
+        xen_nic_pg_rx_run(queue);
+    }
+}
+
+void xen_nic_pg_rx_attach(XenNicPgQueue *queue)
+{
+    XenNicPgRx *rx = &queue->rx;
+    AioContext *ctx = queue->port->ctx;
+
+    rx->bh = aio_bh_new_guarded(ctx, publish_now, queue,
+                                xen_nic_pg_queue_guard(queue));
+    rx->stall_timer = aio_timer_new(ctx, QEMU_CLOCK_REALTIME, SCALE_MS,
+                                    on_stall, queue);
+}
+
+/* What waits for slots is the port's, which is left, too. */
+void xen_nic_pg_rx_detach(XenNicPgQueue *queue)
+{
+    XenNicPgRx *rx = &queue->rx;
+
+    end_wait(queue);
+    g_clear_pointer(&rx->bh, qemu_bh_delete);
+    g_clear_pointer(&rx->stall_timer, timer_free);
 }
 
 void xen_nic_pg_rx_stop(XenNicPgQueue *queue)
 {
     XenNicPgRx *rx = &queue->rx;
 
-    qemu_bh_cancel(rx->bh);
     g_clear_pointer(&rx->io, xen_grant_io_free);
     g_clear_pointer(&rx->cache, xen_grant_cache_free);
     g_clear_pointer(&rx->large, g_free);

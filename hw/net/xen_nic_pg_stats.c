@@ -33,6 +33,7 @@ static const CounterName grant_names[] = {
     COUNTER("persistent-hits", persistent_hits),
     COUNTER("mapped", mapped),
     COUNTER("mapped-max", mapped_max),
+    COUNTER("static", static_pages),
     COUNTER("copies", copies),
     COUNTER("copy-calls", copy_calls),
     COUNTER("map-calls", map_calls),
@@ -115,16 +116,16 @@ bool xen_nic_pg_counters_visit(Visitor *v, const char *name,
     return ok;
 }
 
-bool xen_nic_pg_port_counters_visit(Visitor *v, const char *name,
+bool xen_nic_pg_port_counters_visit(Visitor *v, const char *type,
                                     const XenNicPgPortCounters *counters,
                                     Error **errp)
 {
-    bool ok = visit_start_struct(v, "port", NULL, 0, errp);
+    bool ok = visit_start_struct(v, NULL, NULL, 0, errp);
 
     if (!ok) {
         return false;
     }
-    ok = visit_type_str(v, "type", (char **)&name, errp) &&
+    ok = visit_type_str(v, "type", (char **)&type, errp) &&
          visit_table(v, port_names, ARRAY_SIZE(port_names), counters, errp);
     visit_end_struct(v, NULL);
     return ok;

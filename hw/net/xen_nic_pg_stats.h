@@ -17,7 +17,8 @@
     X(SIZE, "size")             /* below 14 bytes, or not what slots say */ \
     X(SLOTS, "slots")           /* more than 18 slots */                    \
     X(PAGE, "page")             /* a slot leaves its page */                \
-    X(EXTRA, "extra")           /* an extra info that isn't known */        \
+    X(EXTRA, "extra")           /* an extra info that isn't known, or an */ \
+                                /* address that can't be on the list */     \
     X(GSO, "gso")               /* GSO without size, of unknown type, or */ \
                                 /* on a frame that isn't such TCP */        \
     X(CHECKSUM, "checksum")     /* a blank checksum that can't be found */  \
@@ -26,7 +27,9 @@
     X(NETDEV, "netdev")         /* the netdev failed to send it */          \
     X(CLOSED, "closed")         /* the frontend isn't connected */          \
     X(TOO_LONG, "too-long")     /* needs more slots than the guest takes */ \
-    X(NO_SLOTS, "no-slots")     /* no slots, and no way to be woken */
+    X(NO_SLOTS, "no-slots")     /* no slots, and no way to be woken */      \
+    X(STALLED, "stalled")       /* no slots for long */                     \
+    X(MULTICAST, "multicast")   /* the guest doesn't want it */
 
 typedef enum XenNicPgDrop {
 #define X(id, name) XEN_NIC_PG_DROP_##id,
@@ -66,6 +69,7 @@ typedef struct XenNicPgCounters {
  * @persistent_hits: slots served from a mapped page
  * @mapped: pages mapped now
  * @mapped_max: as many may be mapped
+ * @static_pages: those of @mapped that the guest has named on the control ring
  * @copies: segments copied by the hypervisor
  * @copy_calls: hypercalls that did it
  * @map_calls: hypercalls that mapped
@@ -79,6 +83,7 @@ typedef struct XenNicPgGrantCounters {
     uint64_t persistent_hits;
     uint64_t mapped;
     uint64_t mapped_max;
+    uint64_t static_pages;
     uint64_t copies;
     uint64_t copy_calls;
     uint64_t map_calls;
@@ -127,15 +132,16 @@ bool xen_nic_pg_counters_visit(Visitor *v, const char *name,
                                Error **errp);
 
 /**
- * xen_nic_pg_port_counters_visit: put a port's counters out, as "port"
+ * xen_nic_pg_port_counters_visit: put a port's counters out, as a struct
+ *                                 without a name
  * @v: an output visitor
- * @name: what kind of port it is
+ * @type: what kind of port it is
  * @counters: what was counted
  * @errp: where to report an error of the visitor
  *
  * Returns: true on success.
  */
-bool xen_nic_pg_port_counters_visit(Visitor *v, const char *name,
+bool xen_nic_pg_port_counters_visit(Visitor *v, const char *type,
                                     const XenNicPgPortCounters *counters,
                                     Error **errp);
 

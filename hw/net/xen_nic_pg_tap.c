@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tap itself as a queue's port
+ * A tap's queue as a port
  *
  * QEMU's net layer moves one frame at a time, with a system call each.  For a
  * tap (or macvtap) that isn't necessary: as vhost does, this port takes the
@@ -24,7 +24,8 @@
  * If the sign was wrong, that frame and those behind it are saved to private
  * memory, and copied to their pages from there.  Pages that aren't mapped are
  * written by grant copy, whose source is private memory anyway; then long
- * frames come in bursts, too.
+ * frames come in bursts, too.  So they do if several queues share the port, as
+ * only the frame tells which of them it goes to.
  *
  * Not many more frames are read than came the last time, as a read that finds
  * nothing costs, too.  While there are no slots, frames stay in the tap, which
@@ -94,8 +95,7 @@ typedef struct TapFrame {
  * @port: what the queue sees
  * @nc: the NIC, whose peer is the tap
  * @io_uring: use it, if it's there
- * @started: between start and stop; the main loop's
- * @taken: the file is ours: started, and the link is up; changed by the main
+ * @taken: the file is ours: the port is started, and the link is up; changed by the main
  *         loop, while the queue's thread doesn't look
  * @fd: the tap's file, while it is taken
  * @io: does bursts on it, while the queue's thread has it; else NULL
@@ -114,7 +114,6 @@ struct XenNicPgTapPort {
     XenNicPgPort port;
     NetClientState *nc;
     bool io_uring;
-    bool started;
     bool taken;
     int fd;
     XenNicPgFdIO *io;
@@ -160,7 +159,7 @@ static void listen_for(XenNicPgTapPort *tap, bool reading, bool writing)
     if (tap->reading != reading || tap->writing != writing) {
         tap->reading = reading;
         tap->writing = writing;
-        aio_set_fd_handler(tap->port.queue->ctx, tap->fd,
+        aio_set_fd_handler(tap->port.ctx, tap->fd,
                            reading ? on_readable : NULL,
                            writing ? on_writable : NULL,
                            reading ? on_poll : NULL,
@@ -173,7 +172,7 @@ static void on_writable(void *opaque)
     XenNicPgTapPort *tap = opaque;
 
     listen_for(tap, tap->reading, false);
-    xen_nic_pg_tx_wake(tap->port.queue);
+    xen_nic_pg_port_has_room(&tap->port);
 }
 
 /*
@@ -305,7 +304,7 @@ static bool deliver_frame(XenNicPgTapPort *tap, TapFrame *frame)
     if (frame->size < sizeof(frame->vnet)) {
         return true;
     }
-    return xen_nic_pg_rx_receive(tap->port.queue, &frame->vnet, &bytes);
+    return xen_nic_pg_port_receive(&tap->port, &frame->vnet, &bytes);
 }
 
 /* Returns false if the queue leaves some of the frames with us. */
@@ -470,14 +469,13 @@ static void expect_more(XenNicPgTapPort *tap)
  */
 static bool receive_burst(XenNicPgTapPort *tap)
 {
-    XenNicPgQueue *queue = tap->port.queue;
     unsigned int wanted = tap->expect_long ? XEN_NIC_PG_MAX_SLOTS
                                            : tap->next_burst;
     void *pages[XEN_NIC_PG_BURST];
     unsigned int nr;
     bool more;
 
-    if (!xen_nic_pg_rx_lend(queue, pages, &wanted)) {
+    if (!xen_nic_pg_port_lend(&tap->port, pages, &wanted)) {
         listen_for(tap, false, tap->writing);
         return false;
     }
@@ -491,7 +489,7 @@ static bool receive_burst(XenNicPgTapPort *tap)
         listen_for(tap, false, tap->writing);
         more = false;
     }
-    xen_nic_pg_rx_publish(queue);
+    xen_nic_pg_port_publish(&tap->port);
     return more;
 }
 
@@ -548,7 +546,7 @@ static void tap_detach(XenNicPgPort *port)
 {
     XenNicPgTapPort *tap = to_tap(port);
 
-    deliver_burst(tap);     /* which drops it, if the queue has stopped */
+    deliver_burst(tap);     /* which drops it, if the queues have stopped */
     if (!tap->io) {
         return;
     }
@@ -574,7 +572,6 @@ static void tap_start(XenNicPgPort *port, const XenNicPgOffloads *guest)
 {
     XenNicPgTapPort *tap = to_tap(port);
 
-    tap->started = true;
     tap->next_burst = 1;
     tap->expect_long = false;
     tap->nr_frames = 0;
@@ -589,7 +586,6 @@ static void tap_stop(XenNicPgPort *port)
 {
     XenNicPgTapPort *tap = to_tap(port);
 
-    tap->started = false;
     if (tap->taken) {
         give_file_back(tap);
     }
@@ -613,21 +609,21 @@ static void link_down_here(void *opaque)
     XenNicPgTapPort *tap = opaque;
 
     tap_detach(&tap->port);
-    xen_nic_pg_tx_wake(tap->port.queue);
+    xen_nic_pg_port_has_room(&tap->port);
 }
 
 void xen_nic_pg_tap_port_update_link(XenNicPgTapPort *tap)
 {
     bool up = link_is_up(tap);
 
-    if (!tap->started || tap->taken == up) {
+    if (!tap->port.started || tap->taken == up) {
         return;
     }
     if (up) {
         take_file(tap);
-        xen_nic_pg_queue_call(tap->port.queue, link_up_here, tap);
+        xen_nic_pg_port_call(&tap->port, link_up_here, tap);
     } else {
-        xen_nic_pg_queue_call(tap->port.queue, link_down_here, tap);
+        xen_nic_pg_port_call(&tap->port, link_down_here, tap);
         give_file_back(tap);
     }
 }
@@ -674,7 +670,7 @@ void xen_nic_pg_tap_port_free(XenNicPgTapPort *tap)
     if (!tap) {
         return;
     }
-    g_assert(!tap->started);
+    xen_nic_pg_port_clear(&tap->port);
     qemu_vfree(tap->buffers);
     g_free(tap);
 }

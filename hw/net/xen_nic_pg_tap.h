@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tap itself as a queue's port
+ * A tap's queue as a port
  *
  * See hw/net/xen_nic_pg_tap.c for how it works.
  */
@@ -24,7 +24,7 @@ bool xen_nic_pg_tap_port_usable(NetClientState *netdev);
 
 /**
  * xen_nic_pg_tap_port_new:
- * @nc: the NIC, whose peer xen_nic_pg_tap_port_usable() has said yes to
+ * @nc: the NIC's queue, whose peer xen_nic_pg_tap_port_usable() has said yes to
  * @io_uring: use io_uring, if this machine has it
  *
  * Returns: a port that isn't attached.
@@ -33,7 +33,7 @@ XenNicPgTapPort *xen_nic_pg_tap_port_new(NetClientState *nc, bool io_uring);
 
 /**
  * xen_nic_pg_tap_port_free:
- * @port: a port whose queue isn't started, or NULL
+ * @port: a port that isn't started, or NULL
  */
 void xen_nic_pg_tap_port_free(XenNicPgTapPort *port);
 

@@ -14,7 +14,8 @@
  *
  * A burst that the port doesn't take as a whole stays where it is, its pages
  * held, and no further request is read until the port has taken the rest: so
- * the guest's ring fills up, and the guest waits.
+ * the guest's ring fills up, and the guest waits.  So it is with what the vif's
+ * rate doesn't allow yet (xen_nic_pg_credit.c).
  *
  * Headers are looked at in a private copy, which is then what is sent; other
  * bytes go from the guest's page to the port untouched.  A frame that is no
@@ -32,6 +33,7 @@
 #include <netinet/in.h>
 #include "qapi/error.h"
 #include "qemu/iov.h"
+#include "qemu/timer.h"
 #include "trace.h"
 #include "xen_nic_pg_queue.h"
 
@@ -153,12 +155,19 @@ static unsigned int parse_burst(XenNicPgTx *tx, unsigned int nr_requests)
     tx->nr_frames = 0;
     tx->next_frame = 0;
     tx->next_request = 0;
+    tx->nr_paid = 0;
     while (next < nr_requests &&
            xen_nic_pg_parse_frame(tx->requests + next, nr_requests - next,
                                   &tx->frames[tx->nr_frames])) {
         next += tx->frames[tx->nr_frames++].ring_slots;
     }
     return next;
+}
+
+/* Is it to be sent?  Else it's bad, or changes the multicast filter. */
+static bool is_packet(const XenNicPgFrame *frame)
+{
+    return !frame->error && !frame->mcast;
 }
 
 /* A packet's iovecs point to its segments until prepare_packet(). */
@@ -168,7 +177,7 @@ static void read_burst(XenNicPgTx *tx, XenGrantSegment **segments)
     for (unsigned int i = 0; i < tx->nr_frames; i++) {
         const XenNicPgFrame *frame = &tx->frames[i];
 
-        if (frame->error) {
+        if (!is_packet(frame)) {
             continue;
         }
         for (unsigned int j = 0; j < frame->nr_slots; j++) {
@@ -292,7 +301,7 @@ static void prepare_burst(XenNicPgTx *tx, XenGrantSegment **segments)
     for (unsigned int i = 0; i < tx->nr_frames; i++) {
         XenNicPgFrame *frame = &tx->frames[i];
 
-        if (frame->error) {
+        if (!is_packet(frame)) {
             continue;
         }
         tx->packets[i].iov = iov;
@@ -356,6 +365,41 @@ static void refuse_frame(XenNicPgTx *tx)
 {
     count_drop(tx, tx->frames[tx->next_frame].error);
     answer_frame(tx, NETIF_RSP_ERROR);
+}
+
+/* A dummy request changes the list (netif.h, "feature-multicast-control"). */
+static void change_multicast(XenNicPgQueue *queue)
+{
+    XenNicPgTx *tx = &queue->tx;
+    XenNicPgFrame *frame = &tx->frames[tx->next_frame];
+    XenNicPgMcast *mcast = queue->shared->mcast;
+
+    if (frame->mcast == XEN_NETIF_EXTRA_TYPE_MCAST_DEL) {
+        xen_nic_pg_mcast_remove(mcast, &frame->mcast_addr);
+    } else if (!xen_nic_pg_mcast_add(mcast, &frame->mcast_addr)) {
+        frame->error = XEN_NIC_PG_DROP_EXTRA;
+        refuse_frame(tx);
+        return;
+    }
+    answer_frame(tx, NETIF_RSP_OKAY);
+}
+
+/* Does the vif's rate allow to send the frame now?  If not, wait. */
+static bool pay_for(XenNicPgQueue *queue, unsigned int index)
+{
+    XenNicPgTx *tx = &queue->tx;
+    int64_t when;
+
+    if (index < tx->nr_paid) {
+        return true;
+    }
+    if (!xen_nic_pg_credit_take(queue->shared->credit, tx->frames[index].size,
+                                &when)) {
+        timer_mod(tx->credit_timer, when);
+        return false;
+    }
+    tx->nr_paid = index + 1;
+    return true;
 }
 
 static bool needs_software(XenNicPgQueue *queue, const XenNicPgPacket *packet)
@@ -428,20 +472,20 @@ static bool send_in_software(XenNicPgQueue *queue, XenNicPgPacket *packet)
     return send_large(queue, packet, tx->large, packet->size);
 }
 
-/* Packets from @first on that the port can have as they are. */
+/* Packets from @first on that the port can have as they are, and at once. */
 static unsigned int count_plain(XenNicPgQueue *queue, unsigned int first)
 {
     XenNicPgTx *tx = &queue->tx;
     unsigned int i = first;
 
-    while (i < tx->nr_frames && !tx->frames[i].error &&
-           !needs_software(queue, &tx->packets[i])) {
+    while (i < tx->nr_frames && is_packet(&tx->frames[i]) &&
+           !needs_software(queue, &tx->packets[i]) && pay_for(queue, i)) {
         i++;
     }
     return i - first;
 }
 
-/* Send what can be sent next.  Returns false if the port is full. */
+/* Send what can be sent next.  Returns false if that isn't all that could. */
 static bool send_next(XenNicPgQueue *queue)
 {
     XenNicPgTx *tx = &queue->tx;
@@ -451,6 +495,13 @@ static bool send_next(XenNicPgQueue *queue)
     if (tx->frames[tx->next_frame].error) {
         refuse_frame(tx);
         return true;
+    }
+    if (tx->frames[tx->next_frame].mcast) {
+        change_multicast(queue);
+        return true;
+    }
+    if (!pay_for(queue, tx->next_frame)) {
+        return false;
     }
     if (needs_software(queue, packet)) {
         if (!send_in_software(queue, packet)) {
@@ -467,7 +518,7 @@ static bool send_next(XenNicPgQueue *queue)
     return taken == nr;
 }
 
-/* Returns false if the port is full before the burst is through. */
+/* Returns false if something has to wait before the burst is through. */
 static bool send_burst(XenNicPgQueue *queue)
 {
     XenNicPgTx *tx = &queue->tx;
@@ -505,12 +556,15 @@ bool xen_nic_pg_tx_start(XenNicPgQueue *queue, Error **errp)
         return false;
     }
 
-    if (config->max_grants) {
+    if (config->max_grants || config->max_static_grants) {
         tx->cache = xen_grant_cache_new(queue->xgt, config->domid,
                                         config->max_grants, PROT_READ);
     }
     tx->io = xen_grant_io_new(queue->xgt, config->domid, false, tx->cache,
                               XEN_NIC_PG_BURST);
+    if (config->max_static_grants) {
+        xen_grant_io_also_use(tx->io, queue->rx.cache);
+    }
     tx->nr_seen = 0;
     tx->nr_frames = 0;
     tx->next_frame = 0;
@@ -522,11 +576,36 @@ void xen_nic_pg_tx_stop(XenNicPgQueue *queue)
 {
     XenNicPgTx *tx = &queue->tx;
 
-    qemu_bh_cancel(tx->bh);
     g_clear_pointer(&tx->io, xen_grant_io_free);
     g_clear_pointer(&tx->cache, xen_grant_cache_free);
     g_clear_pointer(&tx->large, g_free);
     g_clear_pointer(&tx->segment, g_free);
+}
+
+static void run_later(void *opaque)
+{
+    XenNicPgQueue *queue = opaque;
+
+    if (queue->running) {
+        xen_nic_pg_tx_run(queue);
+    }
+}
+
+void xen_nic_pg_tx_attach(XenNicPgQueue *queue)
+{
+    XenNicPgTx *tx = &queue->tx;
+    AioContext *ctx = queue->port->ctx;
+
+    tx->bh = aio_bh_new_guarded(ctx, run_later, queue,
+                                xen_nic_pg_queue_guard(queue));
+    tx->credit_timer = aio_timer_new(ctx, QEMU_CLOCK_REALTIME, SCALE_NS,
+                                     run_later, queue);
+}
+
+void xen_nic_pg_tx_detach(XenNicPgQueue *queue)
+{
+    g_clear_pointer(&queue->tx.bh, qemu_bh_delete);
+    g_clear_pointer(&queue->tx.credit_timer, timer_free);
 }
 
 void xen_nic_pg_tx_run(XenNicPgQueue *queue)

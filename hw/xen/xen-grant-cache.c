@@ -14,12 +14,16 @@
  *   get     look a reference up; the page is busy until it is put back
  *   put     give it back
  *   insert  map references that weren't found, all by one call
+ *   add     map a reference that the peer has named beforehand ("static
+ *           grants"), and keep it until it is removed
+ *   remove  unmap such a one
  *   flush   unmap everything
  *
  * Pages that were mapped by one call form a mapping and are unmapped by one
  * call: the gntdev driver of a PV domain can't unmap a part.  The bound
  * counts pages, so that a peer can't make the cache hold more memory by
- * choosing what gets old.
+ * choosing what gets old.  Each page that is added is a mapping of its own, as
+ * it is removed by itself; how many are is the caller's to bound.
  *
  * When the cache is full, new references aren't mapped: the caller copies
  * instead, which is cheaper than to unmap one page and map another.  Only
@@ -43,6 +47,7 @@ struct XenGrantMapping {
     uint64_t last_use;
     unsigned int nr_busy;
     unsigned int nr_pages;
+    bool added;                     /* else it was inserted */
     void *addr;
     uint32_t *refs;
     XenGrant grants[];
@@ -53,11 +58,13 @@ struct XenGrantCache {
     uint32_t domid;
     int prot;
     unsigned int max_pages;
-    unsigned int nr_pages;
+    unsigned int nr_pages;          /* that were inserted */
+    unsigned int nr_added;
     unsigned int failures;          /* map calls since the last success */
     uint64_t clock;                 /* lookups so far */
     GHashTable *grants;             /* reference -> XenGrant in a mapping */
-    QTAILQ_HEAD(, XenGrantMapping) lru;     /* head: used last */
+    QTAILQ_HEAD(XenGrantMappings, XenGrantMapping) lru; /* head: used last */
+    union XenGrantMappings added;
     XenGrantCacheStats stats;
 };
 
@@ -66,13 +73,13 @@ XenGrantCache *xen_grant_cache_new(xengnttab_handle *xgt, uint32_t domid,
 {
     XenGrantCache *cache = g_new0(XenGrantCache, 1);
 
-    g_assert(max_pages > 0);
     cache->xgt = xgt;
     cache->domid = domid;
     cache->prot = prot;
     cache->max_pages = max_pages;
     cache->grants = g_hash_table_new(NULL, NULL);
     QTAILQ_INIT(&cache->lru);
+    QTAILQ_INIT(&cache->added);
     return cache;
 }
 
@@ -102,14 +109,13 @@ XenGrant *xen_grant_cache_get(XenGrantCache *cache, uint32_t ref)
     }
 
     mapping = grant->mapping;
-    if (QTAILQ_FIRST(&cache->lru) != mapping) {
+    if (!mapping->added && QTAILQ_FIRST(&cache->lru) != mapping) {
         QTAILQ_REMOVE(&cache->lru, mapping, next);
         QTAILQ_INSERT_HEAD(&cache->lru, mapping, next);
     }
     mapping->last_use = cache->clock;
     mapping->nr_busy++;
     grant->busy = true;
-    cache->stats.hits++;
     return grant;
 }
 
@@ -118,12 +124,6 @@ void xen_grant_cache_put(XenGrantCache *cache, XenGrant *grant)
     g_assert(grant->busy);
     grant->busy = false;
     grant->mapping->nr_busy--;
-}
-
-void xen_grant_cache_put_unused(XenGrantCache *cache, XenGrant *grant)
-{
-    xen_grant_cache_put(cache, grant);
-    cache->stats.hits--;
 }
 
 static XenGrantMapping *mapping_new(unsigned int max_pages)
@@ -153,10 +153,14 @@ static void mapping_add(XenGrantCache *cache, XenGrantMapping *mapping,
     g_hash_table_insert(cache->grants, GUINT_TO_POINTER(ref), grant);
 }
 
+/* A reference may be found elsewhere by now, if it was added. */
 static void forget_refs(XenGrantCache *cache, XenGrantMapping *mapping)
 {
     for (unsigned int i = 0; i < mapping->nr_pages; i++) {
-        g_hash_table_remove(cache->grants, GUINT_TO_POINTER(mapping->refs[i]));
+        if (lookup(cache, mapping->refs[i]) == &mapping->grants[i]) {
+            g_hash_table_remove(cache->grants,
+                                GUINT_TO_POINTER(mapping->refs[i]));
+        }
     }
 }
 
@@ -176,6 +180,15 @@ static bool mapping_map(XenGrantCache *cache, XenGrantMapping *mapping)
     for (unsigned int i = 0; i < mapping->nr_pages; i++) {
         mapping->grants[i].addr = mapping->addr + i * XEN_PAGE_SIZE;
     }
+    return true;
+}
+
+/* As mapping_map(), for references that the peer has used. */
+static bool mapping_insert(XenGrantCache *cache, XenGrantMapping *mapping)
+{
+    if (!mapping_map(cache, mapping)) {
+        return false;
+    }
     mapping->last_use = cache->clock;
     QTAILQ_INSERT_HEAD(&cache->lru, mapping, next);
     cache->nr_pages += mapping->nr_pages;
@@ -187,8 +200,13 @@ static void mapping_unmap(XenGrantCache *cache, XenGrantMapping *mapping)
 {
     g_assert(mapping->nr_busy == 0);
     forget_refs(cache, mapping);
-    QTAILQ_REMOVE(&cache->lru, mapping, next);
-    cache->nr_pages -= mapping->nr_pages;
+    if (mapping->added) {
+        QTAILQ_REMOVE(&cache->added, mapping, next);
+        cache->nr_added--;
+    } else {
+        QTAILQ_REMOVE(&cache->lru, mapping, next);
+        cache->nr_pages -= mapping->nr_pages;
+    }
     /* It fails only for arguments that don't name a mapping. */
     qemu_xen_gnttab_unmap(cache->xgt, mapping->addr, mapping->refs,
                           mapping->nr_pages);
@@ -228,7 +246,7 @@ static void map_singly(XenGrantCache *cache, const uint32_t *refs,
         XenGrantMapping *mapping = mapping_new(1);
 
         mapping_add(cache, mapping, refs[i]);
-        if (!may_map(cache) || !mapping_map(cache, mapping)) {
+        if (!may_map(cache) || !mapping_insert(cache, mapping)) {
             cache->stats.map_failed++;
             forget_refs(cache, mapping);
             mapping_free(mapping);
@@ -243,6 +261,9 @@ void xen_grant_cache_insert(XenGrantCache *cache, const uint32_t *refs,
     unsigned int room;
 
     g_assert(nr_refs <= XEN_GRANT_CACHE_MAX_INSERT);
+    if (!cache->max_pages) {
+        return;
+    }
     room = make_room(cache, nr_refs);
     mapping = mapping_new(room);
 
@@ -258,7 +279,7 @@ void xen_grant_cache_insert(XenGrantCache *cache, const uint32_t *refs,
         }
     }
 
-    if (mapping->nr_pages && mapping_map(cache, mapping)) {
+    if (mapping->nr_pages && mapping_insert(cache, mapping)) {
         return;
     }
     forget_refs(cache, mapping);
@@ -270,19 +291,75 @@ void xen_grant_cache_insert(XenGrantCache *cache, const uint32_t *refs,
     mapping_free(mapping);
 }
 
-void xen_grant_cache_flush(XenGrantCache *cache)
+static bool is_added(const XenGrant *grant)
+{
+    return grant && grant->mapping->added;
+}
+
+bool xen_grant_cache_add(XenGrantCache *cache, uint32_t ref)
+{
+    XenGrant *inserted = lookup(cache, ref);
+    XenGrantMapping *mapping;
+
+    if (is_added(inserted)) {
+        return false;
+    }
+    mapping = mapping_new(1);
+    mapping->added = true;
+    mapping_add(cache, mapping, ref);
+    if (!mapping_map(cache, mapping)) {
+        forget_refs(cache, mapping);
+        mapping_free(mapping);
+        if (inserted) {
+            g_hash_table_insert(cache->grants, GUINT_TO_POINTER(ref), inserted);
+        }
+        return false;
+    }
+    QTAILQ_INSERT_HEAD(&cache->added, mapping, next);
+    cache->nr_added++;
+    return true;
+}
+
+bool xen_grant_cache_remove(XenGrantCache *cache, uint32_t ref)
+{
+    XenGrant *grant = lookup(cache, ref);
+
+    if (!is_added(grant) || grant->busy) {
+        return false;
+    }
+    mapping_unmap(cache, grant->mapping);
+    return true;
+}
+
+bool xen_grant_cache_has_added(XenGrantCache *cache, uint32_t ref)
+{
+    return is_added(lookup(cache, ref));
+}
+
+unsigned int xen_grant_cache_added(const XenGrantCache *cache)
+{
+    return cache ? cache->nr_added : 0;
+}
+
+static void unmap_all(XenGrantCache *cache, union XenGrantMappings *mappings)
 {
     XenGrantMapping *mapping;
 
-    while ((mapping = QTAILQ_FIRST(&cache->lru))) {
+    while ((mapping = QTAILQ_FIRST(mappings))) {
         mapping_unmap(cache, mapping);
     }
+}
+
+void xen_grant_cache_flush(XenGrantCache *cache)
+{
+    unmap_all(cache, &cache->lru);
+    unmap_all(cache, &cache->added);
     cache->failures = 0;
 }
 
 unsigned int xen_grant_cache_mapped(const XenGrantCache *cache)
 {
-    return cache ? cache->nr_pages : 0;
+    return cache ? cache->nr_pages + cache->nr_added : 0;
 }
 
 const XenGrantCacheStats *xen_grant_cache_stats(const XenGrantCache *cache)

@@ -39,6 +39,7 @@ struct XenGrantIO {
     uint32_t domid;
     bool to_domain;
     XenGrantCache *cache;
+    XenGrantCache *other;               /* to look into, or NULL */
     unsigned int max_segments;
     unsigned int nr_segments;
     unsigned int nr_copies;
@@ -67,6 +68,11 @@ XenGrantIO *xen_grant_io_new(xengnttab_handle *xgt, uint32_t domid,
     io->copies = g_new0(XenGrantCopySegment, max_segments);
     io->copied = g_new0(XenGrantSegment *, max_segments);
     return io;
+}
+
+void xen_grant_io_also_use(XenGrantIO *io, XenGrantCache *cache)
+{
+    io->other = cache;
 }
 
 void xen_grant_io_free(XenGrantIO *io)
@@ -133,13 +139,21 @@ XenGrantSegment *xen_grant_io_add_mapped(XenGrantIO *io, uint32_t ref)
 {
     XenGrant *grant = io->cache ? xen_grant_cache_get(io->cache, ref) : NULL;
 
-    return grant ? add_segment(io, grant, grant->addr, XEN_PAGE_SIZE) : NULL;
+    if (!grant && io->other) {
+        grant = xen_grant_cache_get(io->other, ref);
+    }
+    if (!grant) {
+        return NULL;
+    }
+    io->stats.hits++;
+    return add_segment(io, grant, grant->addr, XEN_PAGE_SIZE);
 }
 
 void xen_grant_io_give_back(XenGrantIO *io, XenGrantSegment *segment)
 {
-    xen_grant_cache_put_unused(io->cache, segment->grant);
+    xen_grant_cache_put(io->cache, segment->grant);
     segment->grant = NULL;
+    io->stats.hits--;
 }
 
 XenGrantSegment *xen_grant_io_add_copied(XenGrantIO *io, uint32_t ref,

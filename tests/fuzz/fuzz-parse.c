@@ -30,12 +30,18 @@ typedef enum Role {
  * @roles: of its slots
  * @nr: how many slots; 0: it goes on behind the last one
  * @nr_extras: those that are extra infos
+ * @nr_mcasts: those of them that change the multicast filter
+ * @mcast: the place of the last of them
+ * @gso: the place of the last extra info that is about GSO, or 0
  * @rest_size: what the requests behind the first say altogether
  */
 typedef struct Expected {
     Role roles[RING_SLOTS];
     unsigned int nr;
     unsigned int nr_extras;
+    unsigned int nr_mcasts;
+    unsigned int mcast;
+    unsigned int gso;
     uint32_t rest_size;
 } Expected;
 
@@ -45,6 +51,22 @@ static netif_extra_info_t to_extra(const netif_tx_request_t *slot)
 
     memcpy(&extra, slot, sizeof(extra));
     return extra;
+}
+
+static void note_extra(Expected *e, const netif_tx_request_t *slots,
+                       unsigned int i)
+{
+    uint8_t type = to_extra(&slots[i]).type;
+
+    e->nr_extras++;
+    if (type == XEN_NETIF_EXTRA_TYPE_MCAST_ADD ||
+        type == XEN_NETIF_EXTRA_TYPE_MCAST_DEL) {
+        e->nr_mcasts++;
+        e->mcast = i;
+    }
+    if (type == XEN_NETIF_EXTRA_TYPE_GSO) {
+        e->gso = i;
+    }
 }
 
 /* Does the frame's current run of extra infos go on behind this slot? */
@@ -67,7 +89,7 @@ static void expect(Expected *e, const netif_tx_request_t *slots,
     for (unsigned int i = 0; i < nr_slots; i++) {
         e->roles[i] = role;
         if (role == ROLE_EXTRA) {
-            e->nr_extras++;
+            note_extra(e, slots, i);
         } else {
             more = slots[i].flags & NETTXF_more_data;
             e->rest_size += role == ROLE_REST ? slots[i].size : 0;
@@ -85,9 +107,13 @@ static void expect(Expected *e, const netif_tx_request_t *slots,
 
 static bool extra_is_good(netif_extra_info_t extra)
 {
-    return extra.type == XEN_NETIF_EXTRA_TYPE_GSO && extra.u.gso.size &&
-           (extra.u.gso.type == XEN_NETIF_GSO_TYPE_TCPV4 ||
-            extra.u.gso.type == XEN_NETIF_GSO_TYPE_TCPV6);
+    if (extra.type == XEN_NETIF_EXTRA_TYPE_GSO) {
+        return extra.u.gso.size &&
+               (extra.u.gso.type == XEN_NETIF_GSO_TYPE_TCPV4 ||
+                extra.u.gso.type == XEN_NETIF_GSO_TYPE_TCPV6);
+    }
+    return extra.type > XEN_NETIF_EXTRA_TYPE_NONE &&
+           extra.type < XEN_NETIF_EXTRA_TYPE_MAX;
 }
 
 /* The bytes of the frame in a slot's page; it has a good sum of sizes. */
@@ -103,14 +129,19 @@ static bool slot_is_good(const Expected *e, const netif_tx_request_t *slots,
     if (e->roles[i] == ROLE_EXTRA) {
         return extra_is_good(to_extra(&slots[i]));
     }
-    return slots[i].offset + size_in_page(e, slots, i) <= XEN_PAGE_SIZE;
+    /* The requests of a dummy aren't looked at. */
+    return e->nr_mcasts ||
+           slots[i].offset + size_in_page(e, slots, i) <= XEN_PAGE_SIZE;
 }
 
 static bool frame_is_good(const Expected *e, const netif_tx_request_t *slots)
 {
     if (e->nr - e->nr_extras > XEN_NIC_PG_MAX_SLOTS ||
-        e->nr_extras > XEN_NIC_PG_MAX_EXTRAS ||
-        slots[0].size < MIN_FRAME || slots[0].size < e->rest_size) {
+        e->nr_extras > XEN_NIC_PG_MAX_EXTRAS || e->nr_mcasts > 1) {
+        return false;
+    }
+    if (!e->nr_mcasts &&
+        (slots[0].size < MIN_FRAME || slots[0].size < e->rest_size)) {
         return false;
     }
     for (unsigned int i = 0; i < e->nr; i++) {
@@ -151,11 +182,22 @@ static void check_gso(const XenNicPgFrame *frame, const Expected *e,
 {
     netif_extra_info_t last = { 0 };
 
-    if (e->nr_extras) {
-        last = to_extra(&slots[e->nr_extras]);
+    if (e->gso) {
+        last = to_extra(&slots[e->gso]);
     }
     fuzz_check(frame->gso_size == last.u.gso.size);
     fuzz_check(frame->gso_type == last.u.gso.type);
+}
+
+static void check_mcast(const XenNicPgFrame *frame, const Expected *e,
+                        const netif_tx_request_t *slots)
+{
+    netif_extra_info_t mcast = to_extra(&slots[e->mcast]);
+
+    fuzz_check(frame->size == 0 && frame->nr_slots == 0);
+    fuzz_check(frame->mcast == mcast.type);
+    fuzz_check(memcmp(frame->mcast_addr.a, mcast.u.mcast.addr,
+                      sizeof(mcast.u.mcast.addr)) == 0);
 }
 
 static void check_frame(const XenNicPgFrame *frame, const Expected *e,
@@ -166,12 +208,18 @@ static void check_frame(const XenNicPgFrame *frame, const Expected *e,
     fuzz_check(frame->error < XEN_NIC_PG_DROP__MAX);
     fuzz_check((frame->error == XEN_NIC_PG_DROP_NONE) ==
                frame_is_good(e, slots));
-    if (frame->error == XEN_NIC_PG_DROP_NONE) {
-        fuzz_check(frame->size == slots[0].size);
-        fuzz_check(frame->flags == slots[0].flags);
-        check_slots(frame, e, slots);
-        check_gso(frame, e, slots);
+    if (frame->error != XEN_NIC_PG_DROP_NONE) {
+        return;
     }
+    fuzz_check(frame->flags == slots[0].flags);
+    if (e->nr_mcasts) {
+        check_mcast(frame, e, slots);
+        return;
+    }
+    fuzz_check(frame->mcast == 0);
+    fuzz_check(frame->size == slots[0].size);
+    check_slots(frame, e, slots);
+    check_gso(frame, e, slots);
 }
 
 /* Parse some slots, of which nobody may look beyond the last. */

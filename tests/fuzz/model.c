@@ -60,10 +60,15 @@ typedef struct Page {
     unsigned int last;
 } Page;
 
+/**
+ * TxSlot:
+ * @dummy: the frame's first, and it isn't sent, as it is about multicast
+ */
 typedef struct TxSlot {
     uint16_t id;
     Role role;
     Outcome outcome;
+    bool dummy;
 } TxSlot;
 
 /**
@@ -91,6 +96,7 @@ typedef struct Sent {
  * @uncertain: faults are armed, or grants were revoked
  * @next: the role of the next transmit request
  * @more: the frame's last data request says that another follows
+ * @first: the place of the last frame's first request
  * @frame_slots: of the frame that isn't whole yet
  * @status: of the frame that is being answered
  * @sent: a queue of Sent
@@ -109,6 +115,7 @@ struct Model {
     uint16_t next_id;
     Role next;
     bool more;
+    RING_IDX first;
     unsigned int frame_slots;
     int16_t status;
     GQueue sent;
@@ -223,6 +230,7 @@ static void note_tx(Model *model, uint16_t id, Outcome outcome, bool extra)
     RING_IDX place = model->queue->tx.req_prod_pvt % XENSIM_TX_SLOTS;
 
     model->tx[place] = (TxSlot) { id, model->next, outcome };
+    model->first = model->next == ROLE_FIRST ? place : model->first;
     model->next = extra ? ROLE_EXTRA : model->more ? ROLE_REST : ROLE_FIRST;
     model->frame_slots++;
     if (model->next == ROLE_FIRST) {
@@ -246,6 +254,10 @@ static void put_as_extra(Model *model, const void *slot, size_t size)
     netif_extra_info_t extra;
 
     memcpy(&extra, slot, sizeof(extra));
+    if (extra.type == XEN_NETIF_EXTRA_TYPE_MCAST_ADD ||
+        extra.type == XEN_NETIF_EXTRA_TYPE_MCAST_DEL) {
+        model->tx[model->first].dummy = true;
+    }
     note_tx(model, 0, ANY_OUTCOME, extra.flags & XEN_NETIF_EXTRA_FLAG_MORE);
     put_slot(model, slot, size);
 }
@@ -330,7 +342,7 @@ static void note_tx_status(Model *model, const TxSlot *slot, int16_t status)
     if (slot->role == ROLE_FIRST) {
         model->status = status;
         if (status == NETIF_RSP_OKAY) {
-            model->nr_tx_ok++;
+            model->nr_tx_ok += !slot->dummy;
         } else {
             model->nr_tx_bad++;
         }

@@ -192,7 +192,7 @@ static void test_read(void)
     read_and_check(&f, 64);
     g_assert_cmpuint(xen.copy_calls, ==, 1);
     g_assert_cmpuint(xen.map_calls, ==, 1);
-    g_assert_cmpuint(xen_grant_cache_stats(f.cache)->hits, ==, 64);
+    g_assert_cmpuint(xen_grant_io_stats(f.io)->hits, ==, 64);
     end(&f);
 }
 

@@ -167,10 +167,52 @@ static void test_unknown_extra(void)
     };
 
     for (unsigned int type = 0; type <= UINT8_MAX; type++) {
+        bool known = type > XEN_NETIF_EXTRA_TYPE_NONE &&
+                     type < XEN_NETIF_EXTRA_TYPE_MAX;
+
         reqs[1] = extra(type, false, XEN_NETIF_GSO_TYPE_TCPV4, 1448);
-        check_error(reqs, 3, type == XEN_NETIF_EXTRA_TYPE_GSO
-                             ? XEN_NIC_PG_DROP_NONE : XEN_NIC_PG_DROP_EXTRA);
+        check_error(reqs, 3, known ? XEN_NIC_PG_DROP_NONE
+                                   : XEN_NIC_PG_DROP_EXTRA);
     }
+}
+
+static netif_tx_request_t mcast(uint8_t type, bool more,
+                                const MACAddr *addr)
+{
+    netif_tx_request_t slot = { 0 };
+    netif_extra_info_t info = {
+        .type = type,
+        .flags = more ? XEN_NETIF_EXTRA_FLAG_MORE : 0,
+    };
+
+    memcpy(info.u.mcast.addr, addr, sizeof(*addr));
+    memcpy(&slot, &info, sizeof(info));
+    return slot;
+}
+
+/* The request is a dummy: nothing of it matters, and nothing is sent. */
+static void test_multicast(void)
+{
+    static const MACAddr addr = { { 1, 0, 0x5e, 1, 2, 3 } };
+    netif_tx_request_t reqs[] = {
+        request(EXTRA, 4000, 0), { 0 }, { 0 },
+    };
+
+    for (uint8_t type = XEN_NETIF_EXTRA_TYPE_MCAST_ADD;
+         type <= XEN_NETIF_EXTRA_TYPE_MCAST_DEL; type++) {
+        XenNicPgFrame frame;
+
+        reqs[1] = mcast(type, false, &addr);
+        frame = parse(reqs, 2);
+        g_assert_cmpint(frame.error, ==, XEN_NIC_PG_DROP_NONE);
+        g_assert_cmpuint(frame.mcast, ==, type);
+        g_assert_cmpuint(frame.nr_slots, ==, 0);
+        g_assert_cmpuint(frame.ring_slots, ==, 2);
+        g_assert_cmpmem(&frame.mcast_addr, sizeof(addr), &addr, sizeof(addr));
+    }
+    reqs[1] = mcast(XEN_NETIF_EXTRA_TYPE_MCAST_ADD, true, &addr);
+    reqs[2] = mcast(XEN_NETIF_EXTRA_TYPE_MCAST_DEL, false, &addr);
+    check_error(reqs, 3, XEN_NIC_PG_DROP_EXTRA);
 }
 
 static void test_chain_of_extras(void)
@@ -334,6 +376,10 @@ static bool check_invariants(const netif_tx_request_t *reqs,
     if (frame->error != XEN_NIC_PG_DROP_NONE) {
         return false;
     }
+    if (frame->mcast) {
+        g_assert_cmpuint(frame->nr_slots, ==, 0);
+        return true;
+    }
 
     g_assert_cmpuint(frame->nr_slots, >=, 1);
     g_assert_cmpuint(frame->nr_slots, <=, XEN_NIC_PG_MAX_SLOTS);
@@ -390,6 +436,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xen-nic-pg-parse/too-many-slots", test_too_many_slots);
     g_test_add_func("/xen-nic-pg-parse/gso", test_gso);
     g_test_add_func("/xen-nic-pg-parse/bad-gso", test_bad_gso);
+    g_test_add_func("/xen-nic-pg-parse/multicast", test_multicast);
     g_test_add_func("/xen-nic-pg-parse/unknown-extra", test_unknown_extra);
     g_test_add_func("/xen-nic-pg-parse/chain-of-extras",
                     test_chain_of_extras);

@@ -29,7 +29,6 @@ typedef struct XenGrant {
 
 /**
  * XenGrantCacheStats: what the cache did
- * @hits: lookups that found the page mapped and free, and were of use
  * @first: references that were mapped when they were first seen
  * @busy: lookups that failed since the page was in use already
  * @full: references that weren't mapped for want of room
@@ -38,7 +37,6 @@ typedef struct XenGrant {
  * @map_calls: calls that asked the hypervisor to map
  */
 typedef struct XenGrantCacheStats {
-    uint64_t hits;
     uint64_t first;
     uint64_t busy;
     uint64_t full;
@@ -52,7 +50,8 @@ typedef struct XenGrantCacheStats {
  * @xgt: the handle to map with; stays the caller's, who closes it after
  *       xen_grant_cache_free()
  * @domid: the peer domain
- * @max_pages: how many pages may be mapped at a time, above 0
+ * @max_pages: how many pages may be mapped by xen_grant_cache_insert() at a
+ *             time; 0: none
  * @prot: PROT_READ, or PROT_READ | PROT_WRITE
  *
  * Returns: an empty cache.
@@ -84,13 +83,6 @@ XenGrant *xen_grant_cache_get(XenGrantCache *cache, uint32_t ref);
 void xen_grant_cache_put(XenGrantCache *cache, XenGrant *grant);
 
 /**
- * xen_grant_cache_put_unused: put a page back that wasn't read or written
- * @cache: the cache
- * @grant: what xen_grant_cache_get() returned; it doesn't count as a hit
- */
-void xen_grant_cache_put_unused(XenGrantCache *cache, XenGrant *grant);
-
-/**
  * xen_grant_cache_insert: map references for later
  * @cache: the cache
  * @refs: references that xen_grant_cache_get() didn't find; those that are
@@ -107,6 +99,43 @@ void xen_grant_cache_insert(XenGrantCache *cache, const uint32_t *refs,
 #define XEN_GRANT_CACHE_MAX_INSERT 256
 
 /**
+ * xen_grant_cache_add: map a reference until it is removed
+ * @cache: the cache
+ * @ref: the reference
+ *
+ * It isn't bounded by @max_pages, nor does it make room for others.
+ *
+ * Returns: true on success, false if it was added before or can't be mapped.
+ */
+bool xen_grant_cache_add(XenGrantCache *cache, uint32_t ref);
+
+/**
+ * xen_grant_cache_remove: unmap what xen_grant_cache_add() has mapped
+ * @cache: the cache
+ * @ref: the reference
+ *
+ * Returns: true on success, false if it wasn't added or is busy.
+ */
+bool xen_grant_cache_remove(XenGrantCache *cache, uint32_t ref);
+
+/**
+ * xen_grant_cache_has_added:
+ * @cache: the cache
+ * @ref: a reference
+ *
+ * Returns: true if it is mapped by xen_grant_cache_add().
+ */
+bool xen_grant_cache_has_added(XenGrantCache *cache, uint32_t ref);
+
+/**
+ * xen_grant_cache_added:
+ * @cache: the cache, or NULL
+ *
+ * Returns: how many pages are mapped by xen_grant_cache_add().
+ */
+unsigned int xen_grant_cache_added(const XenGrantCache *cache);
+
+/**
  * xen_grant_cache_flush: unmap all
  * @cache: the cache; no page of it may be busy
  */
@@ -116,7 +145,7 @@ void xen_grant_cache_flush(XenGrantCache *cache);
  * xen_grant_cache_mapped:
  * @cache: the cache, or NULL
  *
- * Returns: how many pages are mapped now.
+ * Returns: how many pages are mapped now, in whatever way.
  */
 unsigned int xen_grant_cache_mapped(const XenGrantCache *cache);
 

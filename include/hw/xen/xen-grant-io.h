@@ -28,11 +28,13 @@ typedef struct XenGrantSegment {
 } XenGrantSegment;
 
 /**
- * XenGrantIOStats: what was copied
+ * XenGrantIOStats: what was copied, and what wasn't
+ * @hits: segments whose page was mapped already
  * @copies: segments copied by the hypervisor
  * @copy_calls: calls that did it
  */
 typedef struct XenGrantIOStats {
+    uint64_t hits;
     uint64_t copies;
     uint64_t copy_calls;
 } XenGrantIOStats;
@@ -51,6 +53,14 @@ typedef struct XenGrantIOStats {
 XenGrantIO *xen_grant_io_new(xengnttab_handle *xgt, uint32_t domid,
                              bool to_domain, XenGrantCache *cache,
                              unsigned int max_segments);
+
+/**
+ * xen_grant_io_also_use: use pages of another cache, too
+ * @io: the burst, without segments
+ * @cache: mappings to use, but not to add to, of those that aren't in the
+ *         burst's own; stays the caller's and outlives the burst
+ */
+void xen_grant_io_also_use(XenGrantIO *io, XenGrantCache *cache);
 
 /**
  * xen_grant_io_free: give back what the burst holds and free it
