@@ -3,8 +3,8 @@
  * A vif's control ring
  *
  * The frontend sends requests of a fixed size, each of which gets one response
- * (netif.h, "Control messages").  Some name a page that holds more: its contents
- * are copied, once, so the guest can't change what was checked.
+ * (netif.h, "Control messages").  Some name a page that holds more: what is in
+ * it is copied, once, so the guest can't change what was checked.
  *
  *   hash messages    say how the guest wants frames to be spread over its
  *                    queues.  The state is here; whoever spreads frames is told

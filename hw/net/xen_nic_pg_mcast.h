@@ -72,7 +72,8 @@ void xen_nic_pg_mcast_remove(XenNicPgMcast *mcast, const MACAddr *addr);
  * @mcast: the list
  * @dest: the frame's destination address
  *
- * Returns: false if this is multicast, but not broadcast, and isn't on the list.
+ * Returns: false if this is multicast, but not broadcast, and isn't on the
+ * list.
  */
 bool xen_nic_pg_mcast_wants(XenNicPgMcast *mcast, const MACAddr *dest);
 

@@ -215,8 +215,8 @@ void xen_nic_pg_port_set_hash(XenNicPgPort *port, const XenNicPgHash *hash);
  * @fn: what
  * @opaque: for @fn
  *
- * The main loop calls this, and waits until @fn has returned.  If the port isn't
- * started, nothing runs, and @fn is called at once.
+ * The main loop calls this, and waits until @fn has returned.  If the port
+ * isn't started, nothing runs, and @fn is called at once.
  */
 void xen_nic_pg_port_call(XenNicPgPort *port, QEMUBHFunc *fn, void *opaque);
 

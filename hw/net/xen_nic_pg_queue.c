@@ -388,33 +388,62 @@ static XenGrantCache *cache_for(XenNicPgQueue *queue,
                                                        : queue->rx.cache;
 }
 
+static bool has_added(XenNicPgQueue *queue, uint32_t ref)
+{
+    return xen_grant_cache_has_added(queue->tx.cache, ref) ||
+           xen_grant_cache_has_added(queue->rx.cache, ref);
+}
+
+/* What was learned of a page doesn't serve any more while it is added. */
+static void hide_learned(XenNicPgQueue *queue, uint32_t ref)
+{
+    xen_grant_cache_hide(queue->tx.cache, ref);
+    xen_grant_cache_hide(queue->rx.cache, ref);
+}
+
+static void show_learned(XenNicPgQueue *queue, uint32_t ref)
+{
+    xen_grant_cache_show(queue->tx.cache, ref);
+    xen_grant_cache_show(queue->rx.cache, ref);
+}
+
 static bool add_grant(XenNicPgQueue *queue, const struct xen_netif_gref *gref)
 {
     unsigned int nr = xen_grant_cache_added(queue->tx.cache) +
                       xen_grant_cache_added(queue->rx.cache);
 
-    return nr < queue->config.max_static_grants &&
-           !(gref->flags & ~XEN_NETIF_CTRLF_GREF_readonly) &&
-           !xen_grant_cache_has_added(queue->tx.cache, gref->ref) &&
-           !xen_grant_cache_has_added(queue->rx.cache, gref->ref) &&
-           xen_grant_cache_add(cache_for(queue, gref), gref->ref);
+    if (nr == queue->config.max_static_grants ||
+        (gref->flags & ~XEN_NETIF_CTRLF_GREF_readonly) ||
+        has_added(queue, gref->ref)) {
+        return false;
+    }
+    hide_learned(queue, gref->ref);
+    if (!xen_grant_cache_add(cache_for(queue, gref), gref->ref)) {
+        show_learned(queue, gref->ref);
+        return false;
+    }
+    return true;
+}
+
+static void take_back_grant(XenNicPgQueue *queue,
+                            const struct xen_netif_gref *gref)
+{
+    xen_grant_cache_remove(cache_for(queue, gref), gref->ref);
+    show_learned(queue, gref->ref);
 }
 
 static void add_grants_here(void *opaque)
 {
     ChangeGrants *change = opaque;
-    XenNicPgQueue *queue = change->queue;
     struct xen_netif_gref *grefs = change->grefs;
 
     while (change->nr_done < change->nr &&
-           add_grant(queue, &grefs[change->nr_done])) {
+           add_grant(change->queue, &grefs[change->nr_done])) {
         change->nr_done++;
     }
     if (change->nr_done < change->nr) {
         while (change->nr_done > 0) {
-            change->nr_done--;
-            xen_grant_cache_remove(cache_for(queue, &grefs[change->nr_done]),
-                                   grefs[change->nr_done].ref);
+            take_back_grant(change->queue, &grefs[--change->nr_done]);
         }
     }
 }
@@ -433,15 +462,23 @@ bool xen_nic_pg_queue_add_grants(XenNicPgQueue *queue,
     return change.nr_done == nr;
 }
 
+/* Unmaps the page for good, also where it has been learned. */
+static bool remove_grant(XenNicPgQueue *queue, uint32_t ref)
+{
+    return has_added(queue, ref) &&
+           xen_grant_cache_forget(queue->tx.cache, ref) &&
+           xen_grant_cache_forget(queue->rx.cache, ref) &&
+           (xen_grant_cache_remove(queue->tx.cache, ref) ||
+            xen_grant_cache_remove(queue->rx.cache, ref));
+}
+
 static void remove_grants_here(void *opaque)
 {
     ChangeGrants *change = opaque;
-    XenNicPgQueue *queue = change->queue;
 
     for (unsigned int i = 0; i < change->nr; i++) {
         struct xen_netif_gref *gref = &change->grefs[i];
-        bool removed = xen_grant_cache_remove(queue->tx.cache, gref->ref) ||
-                       xen_grant_cache_remove(queue->rx.cache, gref->ref);
+        bool removed = remove_grant(change->queue, gref->ref);
 
         gref->status = removed ? XEN_NETIF_CTRL_STATUS_SUCCESS
                                : XEN_NETIF_CTRL_STATUS_INVALID_PARAMETER;

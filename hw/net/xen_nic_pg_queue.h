@@ -24,7 +24,7 @@
 #define XEN_NIC_PG_TX_RING_SIZE __CONST_RING_SIZE(netif_tx, XEN_PAGE_SIZE)
 #define XEN_NIC_PG_RX_RING_SIZE __CONST_RING_SIZE(netif_rx, XEN_PAGE_SIZE)
 
-/* Of XDP headroom in bytes: half a page, so that frames still fit their slots */
+/* Of XDP headroom in bytes: with half a page, short frames have one slot. */
 #define XEN_NIC_PG_HEADROOM_MAX (XEN_PAGE_SIZE / 2)
 
 /**
@@ -36,7 +36,8 @@
  * @rx_event_channel: of the receive ring's; if both have one, the same
  * @max_grants: pages that may stay mapped per direction since they are used,
  *              0: none
- * @max_static_grants: pages that the guest may name on the control ring, 0: none
+ * @max_static_grants: pages that the guest may name on the control ring, 0:
+ *                     none
  * @sg: the guest takes frames of more than one slot
  * @rx_notify: the guest notifies when it posts receive buffers
  * @headroom: bytes to leave free at the beginning of each receive slot

@@ -38,7 +38,7 @@
  * While the link is down the net layer has the file, and a netdev that is
  * deleted counts as down.
  *
- * The main loop takes the file and gives it back; in between, the queue's
+ * The main loop takes the file and gives it back; in between, the port's
  * thread alone uses it.
  */
 
@@ -95,10 +95,10 @@ typedef struct TapFrame {
  * @port: what the queue sees
  * @nc: the NIC, whose peer is the tap
  * @io_uring: use it, if it's there
- * @taken: the file is ours: the port is started, and the link is up; changed by the main
- *         loop, while the queue's thread doesn't look
+ * @taken: the file is ours: the port is started, and the link is up; changed by
+ *         the main loop, while the port's thread doesn't look
  * @fd: the tap's file, while it is taken
- * @io: does bursts on it, while the queue's thread has it; else NULL
+ * @io: does bursts on it, while the port's thread has it; else NULL
  * @reading: listens for frames from the tap
  * @writing: listens for room in the tap
  * @buffers: READ_BURST times FRAME_ROOM

@@ -527,6 +527,10 @@ static bool send_burst(XenNicPgQueue *queue)
     while (room && tx->next_frame < tx->nr_frames) {
         room = send_next(queue);
     }
+    if (tx->next_frame == tx->nr_frames) {
+        /* What is answered isn't in use any more. */
+        xen_grant_io_reset(tx->io);
+    }
     publish_responses(queue);
     if (!room) {
         tx->counters.held_back++;
@@ -563,7 +567,8 @@ bool xen_nic_pg_tx_start(XenNicPgQueue *queue, Error **errp)
     tx->io = xen_grant_io_new(queue->xgt, config->domid, false, tx->cache,
                               XEN_NIC_PG_BURST);
     if (config->max_static_grants) {
-        xen_grant_io_also_use(tx->io, queue->rx.cache);
+        xen_grant_io_set_other(tx->io, queue->rx.cache, true);
+        xen_grant_io_set_other(queue->rx.io, tx->cache, false);
     }
     tx->nr_seen = 0;
     tx->nr_frames = 0;

@@ -17,6 +17,8 @@
  *   add     map a reference that the peer has named beforehand ("static
  *           grants"), and keep it until it is removed
  *   remove  unmap such a one
+ *   hide    let a reference that was inserted no longer be found, as it is
+ *           about to be added, here or elsewhere
  *   flush   unmap everything
  *
  * Pages that were mapped by one call form a mapping and are unmapped by one
@@ -53,6 +55,8 @@ struct XenGrantMapping {
     XenGrant grants[];
 };
 
+typedef QTAILQ_HEAD(XenGrantMappings, XenGrantMapping) XenGrantMappings;
+
 struct XenGrantCache {
     xengnttab_handle *xgt;
     uint32_t domid;
@@ -63,8 +67,9 @@ struct XenGrantCache {
     unsigned int failures;          /* map calls since the last success */
     uint64_t clock;                 /* lookups so far */
     GHashTable *grants;             /* reference -> XenGrant in a mapping */
-    QTAILQ_HEAD(XenGrantMappings, XenGrantMapping) lru; /* head: used last */
-    union XenGrantMappings added;
+    GHashTable *hidden;             /* likewise, but not to be found */
+    XenGrantMappings lru;           /* inserted ones; head: used last */
+    XenGrantMappings added;
     XenGrantCacheStats stats;
 };
 
@@ -78,6 +83,7 @@ XenGrantCache *xen_grant_cache_new(xengnttab_handle *xgt, uint32_t domid,
     cache->prot = prot;
     cache->max_pages = max_pages;
     cache->grants = g_hash_table_new(NULL, NULL);
+    cache->hidden = g_hash_table_new(NULL, NULL);
     QTAILQ_INIT(&cache->lru);
     QTAILQ_INIT(&cache->added);
     return cache;
@@ -90,12 +96,18 @@ void xen_grant_cache_free(XenGrantCache *cache)
     }
     xen_grant_cache_flush(cache);
     g_hash_table_destroy(cache->grants);
+    g_hash_table_destroy(cache->hidden);
     g_free(cache);
+}
+
+static XenGrant *find(GHashTable *grants, uint32_t ref)
+{
+    return g_hash_table_lookup(grants, GUINT_TO_POINTER(ref));
 }
 
 static XenGrant *lookup(XenGrantCache *cache, uint32_t ref)
 {
-    return g_hash_table_lookup(cache->grants, GUINT_TO_POINTER(ref));
+    return find(cache->grants, ref);
 }
 
 XenGrant *xen_grant_cache_get(XenGrantCache *cache, uint32_t ref)
@@ -153,14 +165,14 @@ static void mapping_add(XenGrantCache *cache, XenGrantMapping *mapping,
     g_hash_table_insert(cache->grants, GUINT_TO_POINTER(ref), grant);
 }
 
-/* A reference may be found elsewhere by now, if it was added. */
 static void forget_refs(XenGrantCache *cache, XenGrantMapping *mapping)
 {
     for (unsigned int i = 0; i < mapping->nr_pages; i++) {
-        if (lookup(cache, mapping->refs[i]) == &mapping->grants[i]) {
-            g_hash_table_remove(cache->grants,
-                                GUINT_TO_POINTER(mapping->refs[i]));
-        }
+        uint32_t ref = mapping->refs[i];
+        bool hidden = find(cache->hidden, ref) == &mapping->grants[i];
+
+        g_hash_table_remove(hidden ? cache->hidden : cache->grants,
+                            GUINT_TO_POINTER(ref));
     }
 }
 
@@ -298,25 +310,53 @@ static bool is_added(const XenGrant *grant)
 
 bool xen_grant_cache_add(XenGrantCache *cache, uint32_t ref)
 {
-    XenGrant *inserted = lookup(cache, ref);
     XenGrantMapping *mapping;
 
-    if (is_added(inserted)) {
-        return false;
-    }
+    g_assert(!lookup(cache, ref));
     mapping = mapping_new(1);
     mapping->added = true;
     mapping_add(cache, mapping, ref);
     if (!mapping_map(cache, mapping)) {
         forget_refs(cache, mapping);
         mapping_free(mapping);
-        if (inserted) {
-            g_hash_table_insert(cache->grants, GUINT_TO_POINTER(ref), inserted);
-        }
         return false;
     }
     QTAILQ_INSERT_HEAD(&cache->added, mapping, next);
     cache->nr_added++;
+    return true;
+}
+
+static void move_ref(GHashTable *from, GHashTable *to, uint32_t ref)
+{
+    XenGrant *grant = find(from, ref);
+
+    if (grant) {
+        g_hash_table_remove(from, GUINT_TO_POINTER(ref));
+        g_hash_table_insert(to, GUINT_TO_POINTER(ref), grant);
+    }
+}
+
+void xen_grant_cache_hide(XenGrantCache *cache, uint32_t ref)
+{
+    move_ref(cache->grants, cache->hidden, ref);
+}
+
+void xen_grant_cache_show(XenGrantCache *cache, uint32_t ref)
+{
+    move_ref(cache->hidden, cache->grants, ref);
+}
+
+bool xen_grant_cache_forget(XenGrantCache *cache, uint32_t ref)
+{
+    XenGrant *grant = find(cache->hidden, ref);
+
+    if (!grant) {
+        return true;
+    }
+    if (grant->mapping->nr_busy) {
+        return false;
+    }
+    mapping_unmap(cache, grant->mapping);
     return true;
 }
 
@@ -341,7 +381,7 @@ unsigned int xen_grant_cache_added(const XenGrantCache *cache)
     return cache ? cache->nr_added : 0;
 }
 
-static void unmap_all(XenGrantCache *cache, union XenGrantMappings *mappings)
+static void unmap_all(XenGrantCache *cache, XenGrantMappings *mappings)
 {
     XenGrantMapping *mapping;
 

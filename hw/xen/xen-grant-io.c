@@ -39,7 +39,8 @@ struct XenGrantIO {
     uint32_t domid;
     bool to_domain;
     XenGrantCache *cache;
-    XenGrantCache *other;               /* to look into, or NULL */
+    XenGrantCache *other;               /* see xen_grant_io_set_other() */
+    bool use_other;
     unsigned int max_segments;
     unsigned int nr_segments;
     unsigned int nr_copies;
@@ -70,9 +71,10 @@ XenGrantIO *xen_grant_io_new(xengnttab_handle *xgt, uint32_t domid,
     return io;
 }
 
-void xen_grant_io_also_use(XenGrantIO *io, XenGrantCache *cache)
+void xen_grant_io_set_other(XenGrantIO *io, XenGrantCache *other, bool use)
 {
-    io->other = cache;
+    io->other = other;
+    io->use_other = use;
 }
 
 void xen_grant_io_free(XenGrantIO *io)
@@ -135,11 +137,16 @@ static XenGrantSegment *add_segment(XenGrantIO *io, XenGrant *grant,
     return segment;
 }
 
+static bool is_in_other(XenGrantIO *io, uint32_t ref)
+{
+    return io->other && xen_grant_cache_has_added(io->other, ref);
+}
+
 XenGrantSegment *xen_grant_io_add_mapped(XenGrantIO *io, uint32_t ref)
 {
     XenGrant *grant = io->cache ? xen_grant_cache_get(io->cache, ref) : NULL;
 
-    if (!grant && io->other) {
+    if (!grant && io->use_other && is_in_other(io, ref)) {
         grant = xen_grant_cache_get(io->other, ref);
     }
     if (!grant) {
@@ -208,10 +215,11 @@ static void offer_to_cache(XenGrantIO *io)
 
     for (unsigned int i = 0; i < io->nr_copies; i++) {
         XenGrantCopySegment *copy = &io->copies[i];
+        uint32_t ref = io->to_domain ? copy->dest.foreign.ref
+                                     : copy->source.foreign.ref;
 
-        if (!io->copied[i]->failed) {
-            refs[nr_refs++] = io->to_domain ? copy->dest.foreign.ref
-                                            : copy->source.foreign.ref;
+        if (!io->copied[i]->failed && !is_in_other(io, ref)) {
+            refs[nr_refs++] = ref;
         }
     }
     xen_grant_cache_insert(io->cache, refs, nr_refs);

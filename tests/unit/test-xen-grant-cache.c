@@ -389,7 +389,6 @@ static void test_added(void)
 
     for (uint32_t ref = 0; ref < 5; ref++) {
         g_assert_true(xen_grant_cache_add(cache, ref));
-        g_assert_false(xen_grant_cache_add(cache, ref));
         g_assert_true(xen_grant_cache_has_added(cache, ref));
         g_assert_true(touch(cache, ref));
     }
@@ -432,32 +431,61 @@ static void test_added_is_busy(void)
     end(cache);
 }
 
-/* A page that was inserted, and may be in use, is mapped once more. */
-static void test_added_after_inserted(void)
+/* A page that was inserted, and is in use, is mapped once more. */
+static void test_hidden(void)
 {
     XenGrantCache *cache = begin(2);
     XenGrant *grant;
 
+    xen_grant_cache_hide(cache, 3);
     insert_range(cache, 3, 2);
     grant = xen_grant_cache_get(cache, 3);
     g_assert_nonnull(grant);
+    xen_grant_cache_hide(cache, 3);
+    g_assert_false(touch(cache, 3));
     g_assert_true(xen_grant_cache_add(cache, 3));
     g_assert_true(touch(cache, 3));
-    xen_grant_cache_put(cache, grant);
     g_assert_cmpuint(xen_grant_cache_mapped(cache), ==, 3);
 
-    /* The first mapping, when it gets stale, doesn't hide the second. */
+    /* It is unmapped with what was mapped with it, when nobody uses that. */
+    g_assert_false(xen_grant_cache_forget(cache, 3));
+    xen_grant_cache_put(cache, grant);
+    g_assert_true(xen_grant_cache_forget(cache, 3));
+    g_assert_true(xen_grant_cache_forget(cache, 3));
+    g_assert_false(touch(cache, 4));
+    g_assert_true(touch(cache, 3));
+    g_assert_cmpuint(xen_grant_cache_mapped(cache), ==, 1);
+    end(cache);
+}
+
+static void test_hidden_gets_stale(void)
+{
+    XenGrantCache *cache = begin(2);
+
+    insert_range(cache, 3, 2);
+    xen_grant_cache_hide(cache, 3);
+    g_assert_true(xen_grant_cache_add(cache, 3));
     for (int i = 0; i < 1000; i++) {
         g_assert_true(touch(cache, 3));
     }
     insert_range(cache, 5, 2);
+    g_assert_cmpuint(xen_grant_cache_stats(cache)->evicted, ==, 2);
     g_assert_true(touch(cache, 3));
-    g_assert_false(touch(cache, 4));
+    g_assert_true(xen_grant_cache_forget(cache, 3));
+    end(cache);
+}
 
-    /* What can't be added stays as it was. */
-    refuse(5);
-    g_assert_false(xen_grant_cache_add(cache, 5));
-    g_assert_true(touch(cache, 5));
+/* What can't be added stays as it was. */
+static void test_shown_again(void)
+{
+    XenGrantCache *cache = begin(2);
+
+    insert_range(cache, 3, 2);
+    refuse(3);
+    xen_grant_cache_hide(cache, 3);
+    g_assert_false(xen_grant_cache_add(cache, 3));
+    xen_grant_cache_show(cache, 3);
+    g_assert_true(touch(cache, 3));
     end(cache);
 }
 
@@ -539,8 +567,10 @@ int main(int argc, char **argv)
     g_test_add_func("/xen-grant-cache/flush", test_flush);
     g_test_add_func("/xen-grant-cache/added", test_added);
     g_test_add_func("/xen-grant-cache/added-is-busy", test_added_is_busy);
-    g_test_add_func("/xen-grant-cache/added-after-inserted",
-                    test_added_after_inserted);
+    g_test_add_func("/xen-grant-cache/hidden", test_hidden);
+    g_test_add_func("/xen-grant-cache/hidden-gets-stale",
+                    test_hidden_gets_stale);
+    g_test_add_func("/xen-grant-cache/shown-again", test_shown_again);
     g_test_add_func("/xen-grant-cache/without-inserting",
                     test_without_inserting);
     g_test_add_func("/xen-grant-cache/random", test_random);

@@ -172,7 +172,7 @@ static void test_fragment(void)
     g_assert_cmphex(got.value, ==, known[0].ip);
 }
 
-/* Memory of just the frame's size, so that valgrind or ASan sees a read beyond. */
+/* Memory of just the frame's size, so that ASan sees a read beyond. */
 static void test_truncated(void)
 {
     for (int i = 0; i < ARRAY_SIZE(known); i++) {

@@ -101,11 +101,11 @@ void xen_grant_cache_insert(XenGrantCache *cache, const uint32_t *refs,
 /**
  * xen_grant_cache_add: map a reference until it is removed
  * @cache: the cache
- * @ref: the reference
+ * @ref: a reference that isn't found
  *
  * It isn't bounded by @max_pages, nor does it make room for others.
  *
- * Returns: true on success, false if it was added before or can't be mapped.
+ * Returns: true on success, false if it can't be mapped.
  */
 bool xen_grant_cache_add(XenGrantCache *cache, uint32_t ref);
 
@@ -117,6 +117,33 @@ bool xen_grant_cache_add(XenGrantCache *cache, uint32_t ref);
  * Returns: true on success, false if it wasn't added or is busy.
  */
 bool xen_grant_cache_remove(XenGrantCache *cache, uint32_t ref);
+
+/**
+ * xen_grant_cache_hide: don't find a reference any more
+ * @cache: the cache
+ * @ref: a reference; nothing happens if it isn't found
+ *
+ * Its page stays mapped, as it may be busy, or mapped as a part of more.
+ */
+void xen_grant_cache_hide(XenGrantCache *cache, uint32_t ref);
+
+/**
+ * xen_grant_cache_show: find a reference again
+ * @cache: the cache
+ * @ref: a reference that isn't found; nothing happens if it isn't hidden
+ */
+void xen_grant_cache_show(XenGrantCache *cache, uint32_t ref);
+
+/**
+ * xen_grant_cache_forget: unmap a page that is hidden
+ * @cache: the cache
+ * @ref: its reference; nothing happens if it isn't hidden
+ *
+ * What is mapped together with it is unmapped, too.
+ *
+ * Returns: true on success, false if some of that is busy.
+ */
+bool xen_grant_cache_forget(XenGrantCache *cache, uint32_t ref);
 
 /**
  * xen_grant_cache_has_added:

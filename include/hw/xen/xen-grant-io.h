@@ -55,12 +55,13 @@ XenGrantIO *xen_grant_io_new(xengnttab_handle *xgt, uint32_t domid,
                              unsigned int max_segments);
 
 /**
- * xen_grant_io_also_use: use pages of another cache, too
+ * xen_grant_io_set_other: mind the pages that were added to another cache
  * @io: the burst, without segments
- * @cache: mappings to use, but not to add to, of those that aren't in the
- *         burst's own; stays the caller's and outlives the burst
+ * @other: that cache, which stays the caller's; none of its pages that were
+ *         added is mapped once more to stay in the burst's own
+ * @use: they serve the burst, too
  */
-void xen_grant_io_also_use(XenGrantIO *io, XenGrantCache *cache);
+void xen_grant_io_set_other(XenGrantIO *io, XenGrantCache *other, bool use);
 
 /**
  * xen_grant_io_free: give back what the burst holds and free it
