@@ -37,6 +37,7 @@ SERIES = {
     ],
     'docs': [
         ('docs/xen-nic-pg.rst', 'docs/system/devices'),
+        ('docs/specs/xen-nic-*.rst', None),
     ],
 }
 
@@ -161,11 +162,23 @@ def add_tests(text, name, files):
     return insert(text, name, 'test_env = environment()', lines, before=True)
 
 
+def list_documents(files, prefix):
+    """Return a table of contents' lines for the documents below a folder."""
+    return ['   ' + document[len(prefix):] for document in files
+            if document.startswith(prefix)]
+
+
 def add_document(text, name, files):
     """docs/system/device-emulation.rst"""
-    prefix = 'docs/system/'
     return insert(text, name, '   devices/igb.rst',
-                  ['   ' + document[len(prefix):] for document in files])
+                  list_documents(files, 'docs/system/'))
+
+
+def add_specification(text, name, files):
+    """docs/specs/index.rst"""
+    lines = list_documents(files, 'docs/specs/')
+    return insert(text, name, '   aspeed-intc',
+                  [os.path.splitext(line)[0] for line in lines])
 
 
 EDITS = {
@@ -182,6 +195,7 @@ EDITS = {
     },
     'docs': {
         'docs/system/device-emulation.rst': add_document,
+        'docs/specs/index.rst': add_specification,
     },
 }
 
