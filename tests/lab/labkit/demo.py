@@ -56,8 +56,7 @@ def play(lab, results):
             results['tcp_mbit_' + name] = round(
                 measure.measure_tcp(lab, guest, to_guest), 1)
         if lab.backend.name == 'xen_nic_pg':
-            results['counters'] = json.loads(
-                lab.dom0('/lab/dom0/vif-stats %d' % guest.domid()))
+            results['counters'] = lab.read_stats(guest)
     left = lab.find_leftovers()
     if left:
         raise labs.CheckFailed('left behind:\n' + left)

@@ -126,6 +126,13 @@ class Lab:
         return self.dom0('until %s; do sleep 0.2; done 2>/dev/null'
                          % command, timeout)
 
+    def read_stats(self, guest, devid=0):
+        """Return the counters of a guest's vif, as its QEMU gives them."""
+        sample = json.loads(self.dom0(
+            'xen-nic-pg-stat --json --once --timeout 60 %d.%d'
+            % (guest.domid(), devid)))
+        return sample['vifs'][0]['stats']
+
     def guest(self, *args, **options):
         """Describe a guest; `with lab.guest(…) as g` runs it."""
         return guests.Guest(self, *args, **options)

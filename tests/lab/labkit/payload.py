@@ -4,7 +4,7 @@
 dom0 mounts it on /lab:
 
   dom0/           init and agent
-  bin/            the device model under test, the daemon, the lab's programs
+  bin/            the device model under test, the tools, the lab's programs
   guest/initrd    the guests' ramdisk: Debian's part with ours behind it
   guest/vmlinuz   Debian's kernel
 
@@ -27,6 +27,9 @@ DEVICE_MODEL = 'qemu/qemu-system-x86_64'
 DAEMON = 'meson/tools/xen-nic-pgd'
 PROGRAMS = ['meson/tests/lab/labflow']
 FLOOR = 'meson/tests/bench/bench-native'
+
+# Of the sources.
+STAT = os.path.join(TOP, 'tools/xen-nic-pg-stat')
 
 
 def built(name):
@@ -60,6 +63,7 @@ def write_payload(image_dir, work):
     for program in filter(None, map(built, [DEVICE_MODEL, DAEMON, FLOOR] +
                                     PROGRAMS)):
         shutil.copy(program, tree + '/bin')
+    shutil.copy(STAT, tree + '/bin')
     shutil.copy(image_dir + '/vmlinuz', tree + '/guest')
     write_guest_initrd(image_dir + '/guest.cpio', tree + '/guest/initrd')
     path = os.path.join(work, 'payload.img')

@@ -9,7 +9,6 @@ nothing to do with a netdev that isn't the vif's own tap.
 """
 
 import contextlib
-import json
 
 from labkit import flow
 
@@ -27,8 +26,7 @@ def serve(lab, netdev):
 
 def read_stats(lab, guest):
     """Return the vif's counters of the two directions."""
-    queue = json.loads(lab.dom0('/lab/dom0/vif-stats %d'
-                                % guest.domid()))['queues'][0]
+    queue = lab.read_stats(guest)['queues'][0]
     return queue['tx'], queue['rx']
 
 
