@@ -3,7 +3,8 @@
  * A vif under test
  *
  * QEMU gets its end of the monitor and of the network as open files, so nothing
- * has to be waited for.
+ * has to be waited for.  For tools it has a second monitor, on a socket as
+ * xen-nic-pgd would name it, in xensim's folder.
  *
  * The peer of a socket netdev is the other end of a pair; where it's a stream,
  * each frame has its length in front.  The peer of a tap is a packet socket on
@@ -209,8 +210,12 @@ static void spawn_qemu(VifTest *test, const char *device, const int *fds,
     g_autofree char *nic = g_strconcat("xen-nic-pg",
                                        has_netdev ? ",netdev=net" : "",
                                        device, NULL);
+    g_autofree char *qmp = g_strdup_printf(
+        "unix:%s/%d.qmp,server=on,wait=off", xensim_folder(test->sim),
+        VIF_TEST_DOMID);
     const char *const options[] = {
         "-chardev", chardev, "-mon", "chardev=qmp,mode=control",
+        "-qmp", qmp,
         "-object", "iothread,id=" VIF_TEST_IOTHREAD, "-device", nic,
         has_netdev ? "-netdev" : NULL, net, NULL
     };
@@ -474,7 +479,7 @@ static JsonObject *get_element(JsonObject *object, const char *name,
     return json_array_get_object_element(array, nr);
 }
 
-static JsonNode *read_stats(VifTest *test)
+JsonNode *vif_test_stats(VifTest *test)
 {
     return qmp_execute(test->qmp, "{'execute': 'qom-get', 'arguments': {"
                        "'path': '/machine/peripheral/" VIF_TEST_NIC_NAME "', "
@@ -494,7 +499,7 @@ static JsonObject *get_counters(JsonObject *stats, unsigned int nr,
 uint64_t vif_test_queue_counter(VifTest *test, unsigned int nr,
                                 const char *direction, const char *name)
 {
-    g_autoptr(JsonNode) node = read_stats(test);
+    g_autoptr(JsonNode) node = vif_test_stats(test);
     g_auto(GStrv) parts = g_strsplit(name, ".", 2);
     JsonObject *object = get_counters(json_node_get_object(node), nr,
                                       direction);
@@ -542,7 +547,7 @@ void vif_test_wait_flag(VifTest *test, const char *name, bool wanted)
     gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
 
     for (;;) {
-        g_autoptr(JsonNode) node = read_stats(test);
+        g_autoptr(JsonNode) node = vif_test_stats(test);
 
         if (json_object_get_boolean_member(json_node_get_object(node), name) ==
             wanted) {

@@ -165,6 +165,13 @@ void vif_test_expect_state(VifTest *test, enum xenbus_state state);
 enum xenbus_state vif_test_state(VifTest *test);
 
 /**
+ * vif_test_stats: all of the vif's counters, as QEMU gives them
+ *
+ * Returns: JSON, to be freed with json_node_unref().
+ */
+JsonNode *vif_test_stats(VifTest *test);
+
+/**
  * vif_test_queue_counter: one of a queue's counters, or of a port's
  * @nr: which queue, or which port
  * @direction: "tx" or "rx" of a queue, or "port"
