@@ -150,4 +150,5 @@ void keys_expect_refusal(VifTest *test, const char *key, const char *value,
 
     keys_expect_front_refusal(test, &(XensimFrontConfig) { .keys = keys },
                               what, reason);
+    keys_write_frontend(test, key, NULL);
 }

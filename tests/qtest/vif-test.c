@@ -95,6 +95,18 @@ void vif_test_set_link(VifTest *test, const char *name, bool up)
             "'up': %s}}", name, up ? "true" : "false");
 }
 
+void vif_test_wait_tap_link(bool up)
+{
+    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
+
+    while (tap_has_link(VIF_TEST_TAP_NAME) != up) {
+        if (g_get_monotonic_time() > end) {
+            g_error("the tap doesn't come to have %s link", up ? "a" : "no");
+        }
+        g_usleep(1000);
+    }
+}
+
 static void set_timeout(int fd, int timeout_ms)
 {
     struct timeval time = {

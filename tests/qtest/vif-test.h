@@ -229,6 +229,13 @@ unsigned long vif_test_memory(VifTest *test);
 void vif_test_set_link(VifTest *test, const char *name, bool up);
 
 /**
+ * vif_test_wait_tap_link: wait until a tap's interface has a link, or has none
+ *
+ * As long as it has none the kernel drops what the peer sends.
+ */
+void vif_test_wait_tap_link(bool up);
+
+/**
  * vif_test_peer_send: send a frame to the guest
  * @vnet: its virtio-net header, or NULL for none; for a tap only
  */

@@ -1043,6 +1043,7 @@ static void test_mtu(void)
 
         g_assert_cmpuint(tap_mtu(VIF_TEST_TAP_NAME), ==, mtu);
         vif_test_connect(test, NULL);
+        vif_test_wait_tap_link(true);
         receive_behind(test, ETH_HLEN + mtu, 0);
         vif_test_works(test);
         vif_test_free(test);
@@ -1119,16 +1120,6 @@ static void test_carrier_connect(void)
     vif_test_free(test);
 }
 
-static void wait_tap_link(bool up)
-{
-    gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
-
-    while (tap_has_link(VIF_TEST_TAP_NAME) != up) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(1000);
-    }
-}
-
 /* The device's own tap has a carrier as long as the vif has. */
 static void test_carrier_tap(void)
 {
@@ -1141,14 +1132,14 @@ static void test_carrier_tap(void)
 
     vif_test_connect(test, NULL);
     for (unsigned int i = 0; i < 6; i++) {
-        wait_tap_link(true);
+        vif_test_wait_tap_link(true);
         vif_test_set_link(test, names[i % 2], false);
         expect_carrier(test, false);
-        wait_tap_link(false);
+        vif_test_wait_tap_link(false);
         vif_test_set_link(test, names[i % 2], true);
         expect_carrier(test, true);
     }
-    wait_tap_link(true);
+    vif_test_wait_tap_link(true);
     vif_test_free(test);
 }
 
@@ -1241,12 +1232,12 @@ static void test_stall_tap(const void *netdev)
 
     for (unsigned int i = 0; i < 4; i++) {
         vif_test_connect(test, &(XensimFrontConfig) { .unchecked = true });
-        wait_tap_link(true);
+        vif_test_wait_tap_link(true);
         stall(test);
-        wait_tap_link(false);
+        vif_test_wait_tap_link(false);
         if (i % 2) {
             receive_again(test);
-            wait_tap_link(true);
+            vif_test_wait_tap_link(true);
         }
         vif_test_disconnect(test);
     }

@@ -311,13 +311,22 @@ static void begin_session(VifTest *test)
     make_flows();
 }
 
+/* The device's own tap has a link once the vif is connected. */
+static void connect_with(VifTest *test, const XensimFrontConfig *config)
+{
+    begin_session(test);
+    vif_test_connect(test, config);
+    if (test->netdev == VIF_TEST_OWN_TAP) {
+        vif_test_wait_tap_link(true);
+    }
+}
+
 static void connect_queues(VifTest *test, unsigned int queues,
                            unsigned int turn)
 {
     XensimFrontConfig config = make_config(queues, turn);
 
-    begin_session(test);
-    vif_test_connect(test, &config);
+    connect_with(test, &config);
 }
 
 /* Each queue sends, and each gets some of the flows. */
@@ -504,8 +513,7 @@ static void test_one(void)
     VifTest *test = vif_test_new(&(VifTestOptions) { .device = OPTIONS });
 
     for (size_t i = 0; i < G_N_ELEMENTS(configs); i++) {
-        begin_session(test);
-        vif_test_connect(test, &configs[i]);
+        connect_with(test, &configs[i]);
         expect_all_work(test);
         vif_test_disconnect(test);
     }
@@ -520,8 +528,7 @@ static void test_fewer(void)
     uint8_t data[ETH_FRAME_LEN];
     size_t len;
 
-    begin_session(test);
-    vif_test_connect(test, &(XensimFrontConfig) { .queues = 3, .keys = two });
+    connect_with(test, &(XensimFrontConfig) { .queues = 3, .keys = two });
     len = make_numbered(data, 2, 0);
     vif_test_send_on(test, 2, data, len);
     for (unsigned int i = 0; i < 2; i++) {
@@ -980,8 +987,7 @@ static void test_headroom(const void *net)
         unsigned int seen = 0;
 
         config.keys = keys;
-        begin_session(test);
-        vif_test_connect(test, &config);
+        connect_with(test, &config);
         post_all(test);
         send_flows(test);
         for (unsigned int j = 0; j < NR_FLOWS; j++) {
