@@ -77,6 +77,7 @@ static void expect_empty_refusal(VifTest *test, const char *key)
     xensim_front_set_state(test->front, XenbusStateConnected);
     keys_expect_error(test, key, reason);
     vif_test_disconnect(test);
+    keys_write_frontend(test, key, NULL);
 }
 
 /* After anything, a frontend that does it right can connect. */
