@@ -56,6 +56,9 @@ unsigned int tap_mtu(const char *name);
 
 /**
  * tap_has_link: whether the other end lets it have a carrier
+ *
+ * Behind that, the kernel has noticed: what is sent to a tap with a link comes
+ * to its file, and what is sent to one without doesn't.
  */
 bool tap_has_link(const char *name);
 

@@ -10,7 +10,8 @@
  * each frame has its length in front.  The peer of a tap is a packet socket on
  * the tap's interface, which has virtio-net headers as well; that needs a
  * network namespace of our own.  A tap that the device makes is there, and gets
- * its peer, when the vif is.
+ * its peer, when the vif is.  A tap has a link while the vif is connected: the
+ * kernel is asked for it then, so that it notices, and sends frames there.
  */
 
 #include <errno.h>
@@ -429,6 +430,9 @@ void vif_test_connect(VifTest *test, const XensimFrontConfig *config)
 
         show_log(test);
         g_error("the vif doesn't connect: %s", error ?: "no error");
+    }
+    if (is_tap(test)) {
+        tap_has_link(VIF_TEST_TAP_NAME);
     }
     test->connected = true;
 }

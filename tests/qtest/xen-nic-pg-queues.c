@@ -311,14 +311,10 @@ static void begin_session(VifTest *test)
     make_flows();
 }
 
-/* The device's own tap has a link once the vif is connected. */
 static void connect_with(VifTest *test, const XensimFrontConfig *config)
 {
     begin_session(test);
     vif_test_connect(test, config);
-    if (test->netdev == VIF_TEST_OWN_TAP) {
-        vif_test_wait_tap_link(true);
-    }
 }
 
 static void connect_queues(VifTest *test, unsigned int queues,

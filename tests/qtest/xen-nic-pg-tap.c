@@ -468,12 +468,14 @@ static void test_link(const void *way)
         set_link(test, false);
         send_into_nothing(test, i + 1);
         set_link(test, true);
+        vif_test_wait_tap_link(true);
     }
     set_link(test, false);
     vif_test_disconnect(test);
     vif_test_connect(test, &config);
     send_into_nothing(test, 6);
     set_link(test, true);
+    vif_test_wait_tap_link(true);
     vif_test_works(test);
     vif_test_free(test);
 }
