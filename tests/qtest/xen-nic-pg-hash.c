@@ -750,15 +750,16 @@ static void set_flipped(VifTest *test, Flipper *flipper)
 static void test_flipped_entry(void)
 {
     VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    uint32_t *entry = xensim_page(test->sim, test->front->control.list_frame);
     Flipper flipper = {
-        .at = xensim_page(test->sim, test->front->control.list_frame),
+        .at = (_Atomic uint16_t *)entry,
         .values = { CONTROL_QUEUES - 1, UINT16_MAX },
         .nr = 1,
     };
 
     start_hashing(test, ALL_TYPES);
     control_set(test, CTRL(SET_HASH_MAPPING_SIZE), 1);
-    *(uint32_t *)xensim_page(test->sim, test->front->control.list_frame) = 0;
+    *entry = CONTROL_QUEUES - 1;
     set_flipped(test, &flipper);
     control_recover(test);
 }
