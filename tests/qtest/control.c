@@ -16,16 +16,28 @@ const XensimFrontConfig control_all_queues = {
     .queues = CONTROL_QUEUES,
 };
 
-VifTest *control_connect_new(VifTestNetdev netdev)
+/* The host may have fewer processors than that, which is the default. */
+#define DEVICE ",max-queues=" G_STRINGIFY(CONTROL_QUEUES)
+
+VifTest *control_connect_new(void)
+{
+    VifTest *test = vif_test_new(&(VifTestOptions) { .device = DEVICE });
+
+    vif_test_connect(test, &control_all_queues);
+    return test;
+}
+
+VifTest *control_connect_tap_new(unsigned int queues)
 {
     XensimFrontConfig config = control_all_queues;
     VifTest *test = vif_test_new(&(VifTestOptions) {
-        .device = ",max-queues=" G_STRINGIFY(CONTROL_QUEUES),
-        .netdev = netdev,
+        .device = DEVICE,
+        .netdev = VIF_TEST_TAP,
+        .tap_queues = queues,
     });
 
-    /* Frames are read from a tap into pages that are mapped, by guess. */
-    config.persistent = config.unchecked = netdev == VIF_TEST_TAP;
+    config.persistent = true;
+    config.unchecked = true;    /* it may leave other frames' bytes behind */
     vif_test_connect(test, &config);
     return test;
 }

@@ -25,7 +25,13 @@ extern const XensimFrontConfig control_all_queues;
 /**
  * control_connect_new: start a vif, and connect a front with all queues
  */
-VifTest *control_connect_new(VifTestNetdev netdev);
+VifTest *control_connect_new(void);
+
+/**
+ * control_connect_tap_new: the same with a tap, and pages that stay mapped
+ * @queues: how many queues the tap has
+ */
+VifTest *control_connect_tap_new(unsigned int queues);
 
 /**
  * control_recover: after anything, a front that does it right can connect and

@@ -841,7 +841,7 @@ static void test_xsa_270(void)
         { 1, UINT32_MAX }, { CONTROL_MAX_MAPPING, -CONTROL_MAX_MAPPING },
         { 1, 1u << 30 },
     };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     control_set(test, CTRL(SET_HASH_MAPPING_SIZE), CONTROL_MAX_MAPPING);
     for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {

@@ -25,7 +25,7 @@ static void test_unknown_types(void)
         { .type = UINT16_MAX, .data = UINT32_MAX,
           .status = STATUS(NOT_SUPPORTED) },
     };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     control_exchange(test, exchanges, G_N_ELEMENTS(exchanges));
     control_recover(test);
@@ -64,7 +64,7 @@ static void test_bursts(void)
         { .type = CTRL(SET_HASH_MAPPING_SIZE), .data = 3 },
         { .type = UINT16_MAX, .status = STATUS(NOT_SUPPORTED) },
     };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     for (int round = 0; round < 20; round++) {
         const ControlExchange *chosen[XENSIM_CTRL_SLOTS];
@@ -90,7 +90,7 @@ static void test_bursts(void)
 /* The guest notifies of nothing first; it is notified only when it asks. */
 static void test_notifications(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     XensimControl *control = &test->front->control;
     xen_netif_ctrl_sring_t *ring = control->ring.sring;
     gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
@@ -117,7 +117,7 @@ static void test_notifications(void)
 /* A request, and then an index that is so far from what was answered */
 static void test_index(const void *data)
 {
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     XensimControl *control = &test->front->control;
 
     control_set(test, CTRL(SET_HASH_MAPPING_SIZE), 1);

@@ -187,7 +187,7 @@ static void test_algorithm(void)
         { .type = CTRL(SET_HASH_FLAGS), .data = 1,
           .status = STATUS(INVALID_PARAMETER) },
     };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     control_exchange(test, exchanges, G_N_ELEMENTS(exchanges));
     control_recover(test);
@@ -196,7 +196,7 @@ static void test_algorithm(void)
 static void test_types(void)
 {
     static const FrameKind kind = { .tcp = true };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     uint32_t hash;
 
     start_hashing(test, 0);
@@ -290,7 +290,7 @@ static void expect_vector(VifTest *test, const Vector *vector, uint32_t types,
 
 static void test_vectors(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     start_hashing(test, 0);
     for (uint32_t types = 0; types <= ALL_TYPES; types++) {
@@ -412,7 +412,7 @@ static uint32_t hash_odd(const OddFrame *odd, unsigned int type)
 static void test_odd_frame(const void *data)
 {
     const OddFrame *odd = data;
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     unsigned int queue, type;
     XensimRxFrame *rx;
     uint32_t value;
@@ -437,7 +437,7 @@ static void test_odd_frame(const void *data)
 static void test_not_ip(void)
 {
     static const size_t lens[] = { 1, 13, 14, 15, FRAME };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     start_hashing(test, ALL_TYPES);
     for (size_t i = 0; i < G_N_ELEMENTS(lens); i++) {
@@ -463,7 +463,7 @@ static void expect_key(VifTest *test, const uint8_t *key, size_t size)
 /* Each length, in turn with others, so that nothing is left of a longer one */
 static void test_key_sizes(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     uint8_t key[KEY_SIZE];
 
     start_hashing(test, ALL_TYPES);
@@ -488,7 +488,7 @@ static void test_key_refused(void)
         KEY_SIZE + 1, XENSIM_PAGE_SIZE, XENSIM_PAGE_SIZE + 1, 0x10001,
         UINT32_MAX,
     };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     uint32_t bad[RAW_NR_BAD_REFS];
 
     start_hashing(test, ALL_TYPES);
@@ -512,7 +512,7 @@ static void test_key_refused(void)
 /* The page may be one that can only be read, and isn't used any longer. */
 static void test_key_readonly(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     uint32_t page;
     uint32_t ref = raw_grant(test, true, &page);
 
@@ -586,7 +586,7 @@ static void test_mapping_size(void)
           .status = STATUS(INVALID_PARAMETER) },
         { .type = CTRL(GET_HASH_MAPPING_SIZE), .answer = CONTROL_MAX_MAPPING },
     };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     control_exchange(test, exchanges, G_N_ELEMENTS(exchanges));
     control_recover(test);
@@ -596,7 +596,7 @@ static void test_mapping(void)
 {
     static const uint32_t sizes[] = { CONTROL_MAX_MAPPING, 1, 7, 100, 0, 64 };
     static const uint32_t zeros[CONTROL_MAX_MAPPING];
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     uint32_t mapping[CONTROL_MAX_MAPPING];
 
     start_hashing(test, ALL_TYPES);
@@ -614,7 +614,7 @@ static void test_mapping(void)
 /* Parts of it are set, which leaves the others alone. */
 static void test_mapping_parts(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     uint32_t mapping[CONTROL_MAX_MAPPING] = { 0 };
 
     start_hashing(test, ALL_TYPES);
@@ -678,7 +678,7 @@ static void refuse_entries(VifTest *test, uint32_t size)
 static void test_mapping_refused(void)
 {
     enum { SIZE = 100 };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     uint32_t bad[RAW_NR_BAD_REFS], mapping[SIZE];
 
     start_hashing(test, ALL_TYPES);
@@ -752,7 +752,7 @@ static void set_flipped(VifTest *test, Flipper *flipper)
 /* An entry is a queue in one moment, and none in the next. */
 static void test_flipped_entry(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     uint32_t *entry = xensim_page(test->sim, test->front->control.list_frame);
     Flipper flipper = {
         .at = (_Atomic uint16_t *)entry,
@@ -771,7 +771,7 @@ static void test_flipped_entry(void)
 static void test_flipped_offset(void)
 {
     static const uint32_t mapping[] = { CONTROL_QUEUES - 1 };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     union xen_netif_ctrl_sring_entry *entries =
         test->front->control.ring.sring->ring;
     Flipper flipper = {
@@ -832,7 +832,7 @@ static void test_slot_by_slot(void)
 static void test_long_frames(void)
 {
     static const FrameKind kinds[] = { { .tcp = true }, { .ipv6 = true } };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     start_hashing(test, ALL_TYPES);
     for (unsigned int i = 0; i < 4 * XENSIM_RX_SLOTS / LONG_SLOTS; i++) {
@@ -880,7 +880,7 @@ static void test_reconnect(void)
 {
     static const uint32_t mapping[] = { 3, 2, 1, 3, 2, 1, 3 };
     static const FrameKind kind = { .tcp = true };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     for (int i = 0; i < 3; i++) {
         start_hashing(test, ALL_TYPES);
@@ -966,7 +966,7 @@ static void test_from_guest(void)
 /* The hash comes behind what tells of segmentation. */
 static void test_tap_gso(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_TAP);
+    VifTest *test = control_connect_tap_new(1);
 
     start_hashing(test, ALL_TYPES);
     for (int i = 0; i < 100; i++) {
@@ -1011,7 +1011,7 @@ static void test_tap_gso_from_guest(void)
         .type = XEN_NETIF_EXTRA_TYPE_GSO,
         .u.gso = { .size = 1400, .type = XEN_NETIF_GSO_TYPE_TCPV4 },
     };
-    VifTest *test = control_connect_new(VIF_TEST_TAP);
+    VifTest *test = control_connect_tap_new(1);
 
     for (int first = 0; first < 2; first++) {
         netif_extra_info_t extras[2];
@@ -1090,10 +1090,10 @@ static void expect_stream(VifTest *test, FrameKind kind)
 }
 
 /* The guest changes its mind while frames come in. */
-static void test_tap_changes(void)
+static void change_on_tap(unsigned int queues)
 {
     static const FrameKind kind = { .tcp = true };
-    VifTest *test = control_connect_new(VIF_TEST_TAP);
+    VifTest *test = control_connect_tap_new(queues);
 
     start_hashing(test, ALL_TYPES);
     for (int round = 0; round < 500; round++) {
@@ -1107,6 +1107,33 @@ static void test_tap_changes(void)
             }
         }
         expect_stream(test, kind);
+    }
+    vif_test_free(test);
+}
+
+static void test_tap_changes(void)
+{
+    change_on_tap(1);
+}
+
+static void test_tap_queues_changes(void)
+{
+    change_on_tap(CONTROL_QUEUES);
+}
+
+/* From whichever of the tap's queues, frames go where the guest wants. */
+static void test_tap_queues_mapping(void)
+{
+    VifTest *test = control_connect_tap_new(CONTROL_QUEUES);
+    uint32_t mapping[CONTROL_MAX_MAPPING];
+
+    start_hashing(test, ALL_TYPES);
+    expect_mapping(test, NULL, 0);
+    control_set(test, CTRL(SET_HASH_MAPPING_SIZE), CONTROL_MAX_MAPPING);
+    for (int i = 0; i < 5; i++) {
+        fill_mapping(mapping, CONTROL_MAX_MAPPING);
+        set_mapping(test, mapping, CONTROL_MAX_MAPPING, 0);
+        expect_mapping(test, mapping, CONTROL_MAX_MAPPING);
     }
     vif_test_free(test);
 }
@@ -1150,5 +1177,7 @@ int main(int argc, char **argv)
     tap_add_func("/hash/tap/gso-from-guest", test_tap_gso_from_guest,
                  no_tap);
     tap_add_func("/hash/tap/changes", test_tap_changes, no_tap);
+    tap_add_func("/hash/tap/queues/changes", test_tap_queues_changes, no_tap);
+    tap_add_func("/hash/tap/queues/mapping", test_tap_queues_mapping, no_tap);
     return g_test_run();
 }

@@ -42,6 +42,14 @@ static VifTest *connect_new(const char *device, bool persistent)
     return test;
 }
 
+static VifTest *connect_on(VifTestNetdev netdev)
+{
+    VifTest *test = vif_test_new(&(VifTestOptions) { .netdev = netdev });
+
+    vif_test_connect(test, &control_one_queue);
+    return test;
+}
+
 /*
  * Requests
  */
@@ -173,7 +181,7 @@ static void expect_size(VifTest *test, uint32_t queue, uint32_t size)
 
 static void test_size(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
 
     for (uint32_t i = 0; i < CONTROL_QUEUES; i++) {
         expect_size(test, i, MAX_DEFAULT);
@@ -488,7 +496,7 @@ static void send_on(VifTest *test, unsigned int queue)
 static void test_queues(void)
 {
     static const char *const keys[] = { "feature-persistent", "", NULL };
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     XensimFrontConfig config = control_all_queues;
 
     vif_test_disconnect(test);
@@ -522,7 +530,7 @@ static void test_queues(void)
 /* A page may be added to several queues; it is removed from each. */
 static void test_same_page(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_DGRAM);
+    VifTest *test = control_connect_new();
     uint32_t ref = raw_grant(test, false, NULL), removed;
 
     for (unsigned int i = 0; i < CONTROL_QUEUES; i++) {
@@ -859,12 +867,10 @@ static void test_del_held(const void *persistent)
  */
 static void del_posted(VifTestNetdev netdev)
 {
-    VifTest *test = control_connect_new(netdev);
+    VifTest *test = connect_on(netdev);
     uint8_t data[PAGES_FRAME];
     uint32_t ref, frame;
 
-    vif_test_disconnect(test);
-    vif_test_connect(test, &control_one_queue);
     pages_grant(test, false, &ref, &frame, 1);
     for (int i = 0; i < 50; i++) {
         const struct xen_netif_gref *list;
@@ -1114,12 +1120,10 @@ static void receive_toggling(VifTest *test, const uint32_t *refs,
 /* Pages are added and removed while frames go out of them and into them. */
 static void test_tap_toggle(void)
 {
-    VifTest *test = control_connect_new(VIF_TEST_TAP);
+    VifTest *test = connect_on(VIF_TEST_TAP);
     uint32_t tx_refs[NR], tx_frames[NR], rx_refs[NR], rx_frames[NR];
     bool tx_added[NR] = { false }, rx_added[NR] = { false };
 
-    vif_test_disconnect(test);
-    vif_test_connect(test, &control_one_queue);
     pages_grant(test, true, tx_refs, tx_frames, NR);
     pages_grant(test, false, rx_refs, rx_frames, NR);
     for (int i = 0; i < 200; i++) {
