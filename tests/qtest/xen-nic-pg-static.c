@@ -586,6 +586,25 @@ static void test_bad_refs(void)
     control_recover(test);
 }
 
+/* What is kept since it was seen is kept on, whatever else can't be added. */
+static void test_refused_when_seen(const void *data)
+{
+    const PagesWay *way = data;
+    VifTest *test = connect_new(NULL, true);
+    uint32_t refs[NR + 1], frames[NR];
+
+    pages_grant(test, way->readonly, refs, frames, NR);
+    refs[NR] = UINT32_MAX;
+    way->use(test, refs, frames, NR);
+    for (int i = 0; i < 3; i++) {
+        refuse(test, refs, NR + 1, flags_of(way));
+        expect_mapped(test, refs, NR, true);
+        expect_hits(test, way, refs, frames, NR);
+    }
+    pages_expect(test, way, "mapped", NR);
+    vif_test_free(test);
+}
+
 static void test_twice(void)
 {
     VifTest *test = connect_new(NULL, false);
@@ -1168,6 +1187,7 @@ int main(int argc, char **argv)
     g_test_add_func("/static/queues", test_queues);
     g_test_add_func("/static/same-page", test_same_page);
     g_test_add_func("/static/bad-refs", test_bad_refs);
+    pages_add_ways("/static/refused-when-seen", test_refused_when_seen);
     g_test_add_func("/static/twice", test_twice);
     g_test_add_func("/static/unknown-flags", test_unknown_flags);
     g_test_add_func("/static/bad-requests", test_bad_requests);
