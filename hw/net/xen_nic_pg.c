@@ -23,7 +23,8 @@
  *
  * What the layer doesn't do is libxl's removal protocol: online = 0 and
  * state = Closing in the backend's own directory, where libxl then waits for
- * Closed.  See close_for_toolstack().
+ * Closed.  See close_for_toolstack().  Nor does it wait for a hotplug script: it
+ * writes itself that this has done its work.  See follow_script().
  *
  * A frontend's mistake is written where Xen's tools look for it, under
  * error/ (xenbus), and to the log, and the vif goes to Closing.  The frontend
@@ -82,6 +83,8 @@ struct XenNicPg {
  * XenNicPgVif: a vif
  * @options: what the user wants of it, NULL until init
  * @queues: what moves its frames, NULL until init
+ * @plugged: there's no hotplug script to wait for
+ * @fakes: how many changes of hotplug-status are the layer's and still to come
  * @reconfigured: the frontend has changed something while it is connected, and
  *                hasn't gone on yet
  * @fault_bh: closes the vif if the frontend has broken the rules of a ring
@@ -92,6 +95,8 @@ typedef struct XenNicPgVif {
 
     const XenNicPg *options;
     XenNicPgQueues *queues;
+    bool plugged;
+    unsigned int fakes;
     bool reconfigured;
     QEMUBH *fault_bh;
     QEMUBH *carrier_bh;
@@ -306,10 +311,16 @@ static int vif_init(struct XenLegacyDevice *xendev)
     if (!vif->options) {
         return -1;
     }
-    if (!vif->queues && !make_queues(vif, &err)) {
-        report(vif, err);
-        return -1;
+    if (!vif->queues) {
+        if (!make_queues(vif, &err)) {
+            report(vif, err);
+            return -1;
+        }
+        vif->plugged = !xen_nic_pg_has_script(xendev) ||
+                       xen_nic_pg_is_plugged(xendev);
     }
+    /* The layer is about to write it, whatever the script does. */
+    vif->fakes++;
     limits = limits_of(vif->options);
     clear_report(vif);
     xen_nic_pg_publish_features(xendev, &limits);
@@ -355,7 +366,7 @@ static int vif_initialise(struct XenLegacyDevice *xendev)
     /* The layer comes again if it couldn't write our state. */
     stop(vif);
     /* It also does when the script has done its work. */
-    if (!xen_nic_pg_is_plugged(xendev)) {
+    if (!vif->plugged) {
         trace_xen_nic_pg_vif_state(xendev->name, "not plugged yet");
         return -1;
     }
@@ -448,6 +459,16 @@ static void follow_toolstack(XenNicPgVif *vif)
     }
 }
 
+/* The first news of each time that the layer has set the vif up is its own. */
+static void follow_script(XenNicPgVif *vif)
+{
+    if (vif->fakes) {
+        vif->fakes--;
+    } else {
+        vif->plugged |= xen_nic_pg_is_plugged(&vif->xendev);
+    }
+}
+
 static void vif_backend_changed(struct XenLegacyDevice *xendev,
                                 const char *node)
 {
@@ -460,6 +481,8 @@ static void vif_backend_changed(struct XenLegacyDevice *xendev,
         follow_toolstack(vif);
     } else if (strcmp(node, "rate") == 0) {
         apply_rate(vif);
+    } else if (strcmp(node, "hotplug-status") == 0) {
+        follow_script(vif);
     }
 }
 

@@ -382,10 +382,16 @@ void xen_nic_pg_read_rate(struct XenLegacyDevice *xendev, uint64_t *bytes,
     *usecs = 0;
 }
 
-bool xen_nic_pg_is_plugged(struct XenLegacyDevice *xendev)
+bool xen_nic_pg_has_script(struct XenLegacyDevice *xendev)
 {
     g_autofree char *script = xenstore_read_be_str(xendev, "script");
+
+    return script != NULL;
+}
+
+bool xen_nic_pg_is_plugged(struct XenLegacyDevice *xendev)
+{
     g_autofree char *status = xenstore_read_be_str(xendev, "hotplug-status");
 
-    return !script || g_strcmp0(status, "connected") == 0;
+    return g_strcmp0(status, "connected") == 0;
 }

@@ -85,10 +85,18 @@ void xen_nic_pg_read_rate(struct XenLegacyDevice *xendev, uint64_t *bytes,
                           uint64_t *usecs);
 
 /**
- * xen_nic_pg_is_plugged: has the hotplug script done its work?
+ * xen_nic_pg_has_script: is there a hotplug script to wait for?
  * @xendev: the vif
  *
- * Returns: true if it has, or there is none.
+ * Returns: true if there is.
+ */
+bool xen_nic_pg_has_script(struct XenLegacyDevice *xendev);
+
+/**
+ * xen_nic_pg_is_plugged: has somebody said that the script has done its work?
+ * @xendev: the vif
+ *
+ * Returns: true if so.
  */
 bool xen_nic_pg_is_plugged(struct XenLegacyDevice *xendev);
 
