@@ -33,6 +33,7 @@
 #include "trace.h"
 #include "xen_nic_pg_netdev.h"
 #include "xen_nic_pg_queue.h"
+#include "xen_nic_pg_steer.h"
 #include "xen_nic_pg_tap.h"
 
 typedef struct XenNicPgNetdevPort {
@@ -48,6 +49,8 @@ typedef struct XenNicPgNetdevPort {
  * @shared: what all queues of the vif share
  * @ports: one for each of the netdev's queues
  * @tap_ports: used rather than those, or NULL
+ * @ports_in_use: how many of them
+ * @steer: spreads frames over them, NULL if it isn't needed or can't be had
  * @tap: id of the tap that was made, or NULL
  */
 struct XenNicPgNic {
@@ -56,6 +59,8 @@ struct XenNicPgNic {
     const XenNicPgShared *shared;
     XenNicPgNetdevPort *ports;
     XenNicPgTapPort **tap_ports;
+    unsigned int ports_in_use;
+    XenNicPgSteer *steer;
     char *tap;
 };
 
@@ -396,6 +401,7 @@ void xen_nic_pg_nic_free(XenNicPgNic *nic)
             xen_nic_pg_tap_port_free(nic->tap_ports[i]);
         }
     }
+    g_clear_pointer(&nic->steer, xen_nic_pg_steer_free);
     xen_nic_pg_nic_set_carrier(nic, true);  /* for who uses the netdev next */
     qemu_del_nic(nic->nic);
     g_free(nic->tap_ports);
@@ -427,8 +433,41 @@ static NetClientState *get_tap(XenNicPgNic *nic, unsigned int index)
            peer->info->type == NET_CLIENT_DRIVER_TAP ? peer : NULL;
 }
 
+static bool try_to_steer(XenNicPgNic *nic, const XenNicPgHash *hash,
+                         Error **errp)
+{
+    NetClientState *tap = get_tap(nic, 0);
+
+    if (!tap) {
+        error_setg(errp, "the netdev isn't a tap");
+        return false;
+    }
+    if (!nic->steer) {
+        nic->steer = xen_nic_pg_steer_new(tap, errp);
+    }
+    return nic->steer && xen_nic_pg_steer_apply(nic->steer, hash,
+                                                nic->ports_in_use, errp);
+}
+
+bool xen_nic_pg_nic_steer(XenNicPgNic *nic, const XenNicPgHash *hash)
+{
+    Error *err = NULL;
+
+    if (xen_nic_pg_hash_is_on(hash) && try_to_steer(nic, hash, &err)) {
+        return true;
+    }
+    g_clear_pointer(&nic->steer, xen_nic_pg_steer_free);
+    if (err) {
+        trace_xen_nic_pg_nic_no_steering(error_get_pretty(err));
+        error_free(err);
+        return false;
+    }
+    return true;
+}
+
 bool xen_nic_pg_nic_use_ports(XenNicPgNic *nic, unsigned int nr, Error **errp)
 {
+    g_clear_pointer(&nic->steer, xen_nic_pg_steer_free);
     for (unsigned int i = 0; i < xen_nic_pg_nic_ports(nic); i++) {
         NetClientState *tap = get_tap(nic, i);
         int ret = !tap ? 0 : i < nr ? tap_enable(tap) : tap_disable(tap);
@@ -439,6 +478,7 @@ bool xen_nic_pg_nic_use_ports(XenNicPgNic *nic, unsigned int nr, Error **errp)
             return false;
         }
     }
+    nic->ports_in_use = nr;
     return true;
 }
 

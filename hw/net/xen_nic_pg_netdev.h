@@ -91,6 +91,16 @@ XenNicPgPort *xen_nic_pg_nic_port(XenNicPgNic *nic, unsigned int index);
 bool xen_nic_pg_nic_use_ports(XenNicPgNic *nic, unsigned int nr, Error **errp);
 
 /**
+ * xen_nic_pg_nic_steer: have the host spread frames as the guest wants
+ * @nic: the NIC, with as many ports in use as the guest has queues
+ * @hash: how; if it isn't on, they are spread as the host likes, and so they
+ *        are from xen_nic_pg_nic_use_ports() on
+ *
+ * Returns: true on success; false if the host can't, and does as it likes.
+ */
+bool xen_nic_pg_nic_steer(XenNicPgNic *nic, const XenNicPgHash *hash);
+
+/**
  * xen_nic_pg_nic_link_is_up:
  * @nic: the NIC
  *

@@ -190,6 +190,9 @@ static XenNicPgQueue *choose_queue(XenNicPgPort *port,
     if (xen_nic_pg_hash_is_on(&port->hash)) {
         *hash = xen_nic_pg_hash_frame(&port->hash, start, len);
     }
+    if (port->nr_queues == 1) {
+        return port->queues[0];
+    }
     if (hash->valid) {
         return port->queues[xen_nic_pg_hash_queue(&port->hash, hash->value,
                                                   port->nr_queues)];

@@ -12,10 +12,10 @@
  *
  * Each port in use has a thread, in which its queues run, too.  The host's
  * kernel spreads flows over a tap's queues; what is left to spread is done in
- * the port.  There's one exception: once the guest asks for a hash of its own
- * choice (xen_nic_pg_ctrl.c), only one port is left in use, as the kernel
- * doesn't know that hash, and frames can't be moved from one port to the queue
- * of another.  See set_hash().
+ * the port.  If the guest asks for a hash of its own choice (xen_nic_pg_ctrl.c),
+ * the kernel may be able to do that, too, provided that each queue has a port
+ * of its own.  If not, only one port is left in use, as frames can't be moved
+ * from one port to the queue of another.  See set_hash().
  *
  * Connecting, and its way back, is in this order: the netdev's queues are
  * enabled, rings are mapped, ports are started, which lets their queues run.
@@ -151,20 +151,29 @@ static void spread_by(XenNicPgQueues *queues, const XenNicPgHash *hash)
     }
 }
 
+static void share_one_port(XenNicPgQueues *queues)
+{
+    Error *err = NULL;
+
+    stop_ports(queues);
+    if (!assign_queues(queues, queues->nr_queues, 1, &err)) {
+        warn_report_err(err);
+    }
+    start_ports(queues);
+}
+
 /* The guest wants frames to be hashed in another way. */
 static void set_hash(void *opaque, const XenNicPgHash *hash)
 {
     XenNicPgQueues *queues = opaque;
-    Error *err = NULL;
+    bool done = queues->nr_ports > 1 &&
+                queues->nr_ports == queues->nr_queues &&
+                xen_nic_pg_nic_steer(queues->nic, hash);
 
-    if (xen_nic_pg_hash_is_on(hash) && queues->nr_ports > 1) {
-        stop_ports(queues);
-        if (!assign_queues(queues, queues->nr_queues, 1, &err)) {
-            warn_report_err(err);
-        }
-        start_ports(queues);
+    if (!done && queues->nr_ports > 1 && xen_nic_pg_hash_is_on(hash)) {
+        share_one_port(queues);
     }
-    if (queues->nr_ports == 1) {
+    if (done || queues->nr_ports == 1) {
         spread_by(queues, hash);
     }
 }

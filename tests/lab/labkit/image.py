@@ -46,7 +46,7 @@ PACKAGES = '''
     linux-image-amd64 busybox-static
     bridge-utils ethtool iperf3 iproute2 iputils-ping kmod python3 tcpdump
     gdb-minimal strace
-    libcap-ng0 libfdt1 libglib2.0-0 liburing2 libpixman-1-0 libslirp0 zlib1g
+    libbpf1 libcap-ng0 libelf1 libfdt1 libglib2.0-0 liburing2 libpixman-1-0 libslirp0 zlib1g
     ipxe-qemu qemu-system-data seabios
 '''.split()
 
