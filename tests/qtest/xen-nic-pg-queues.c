@@ -56,6 +56,12 @@ static const Net nets[] = {
     { "no-tap-port", OPTIONS ",tap-port=off", VIF_TEST_TAP, MAX_QUEUES },
 };
 
+/* With a timeout that is over soon */
+static const Net stalling[] = {
+    { "dgram", OPTIONS ",rx-stall-timeout-ms=20", VIF_TEST_DGRAM, 1 },
+    { "tap", OPTIONS ",rx-stall-timeout-ms=20", VIF_TEST_TAP, MAX_QUEUES },
+};
+
 static uint32_t session;
 
 static VifTest *vif_new(const Net *net)
@@ -878,6 +884,29 @@ static void test_full(const void *net)
     vif_test_free(test);
 }
 
+/* The same, for so long that it counts as a guest that doesn't receive. */
+static void test_stalled(const void *data)
+{
+    const Net *net = data;
+    VifTest *test = vif_new(net);
+
+    for (unsigned int i = 0; i < MAX_QUEUES; i++) {
+        connect_queues(test, MAX_QUEUES, i);
+        learn_flows(test);
+        flow_round++;
+        g_assert_cmpuint(send_to(test, i, 2), ==, 2);
+        vif_test_wait_flag(test, "stalled", true);
+        xensim_front_post_rx(test->front, i, XENSIM_RX_SLOTS);
+        vif_test_wait_flag(test, "stalled", false);
+        if (net->netdev == VIF_TEST_TAP) {
+            vif_test_wait_tap_link(true);
+        }
+        expect_all_work(test);
+        vif_test_disconnect(test);
+    }
+    vif_test_free(test);
+}
+
 static void break_tx(VifTest *test, unsigned int index)
 {
     XensimQueue *queue = &test->front->queues[index];
@@ -1121,6 +1150,9 @@ int main(int argc, char **argv)
     add_on(&nets[3], "ports", test_ports, why);
     add("channels", test_channels, why);
     add("full", test_full, why);
+    for (unsigned int i = 0; i < G_N_ELEMENTS(stalling); i++) {
+        add_on(&stalling[i], "stalled", test_stalled, why);
+    }
     add("rogue", test_rogue, why);
     add("all-rogue", test_all_rogue, why);
     add("link", test_link, why);
