@@ -19,7 +19,10 @@
 #define XEN_NETIF_DEFINE_TOEPLITZ
 
 #include <arpa/inet.h>
+#include <linux/bpf.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "control.h"
 #include "flipper.h"
 #include "frames.h"
@@ -1121,13 +1124,46 @@ static void test_tap_queues_changes(void)
     change_on_tap(CONTROL_QUEUES);
 }
 
-/* From whichever of the tap's queues, frames go where the guest wants. */
-static void test_tap_queues_mapping(void)
+/* May programs be loaded that choose a tap's queue? */
+static bool may_load_bpf(void)
 {
-    VifTest *test = control_connect_tap_new(CONTROL_QUEUES);
+    union bpf_attr attr = {
+        .map_type = BPF_MAP_TYPE_ARRAY,
+        .key_size = sizeof(uint32_t),
+        .value_size = sizeof(uint32_t),
+        .max_entries = 1,
+    };
+    int fd = syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+
+    if (fd < 0) {
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
+/* How many of the tap's queues, and so threads, are in use? */
+static unsigned int count_ports(VifTest *test)
+{
+    g_autoptr(JsonNode) stats = vif_test_stats(test);
+    JsonObject *object = json_node_get_object(stats);
+
+    return json_array_get_length(json_object_get_array_member(object,
+                                                              "ports"));
+}
+
+/*
+ * Frames go where the guest wants, be it that the kernel puts them into the
+ * right queue of a tap, or that all go through one.
+ */
+static void check_mapping_on_tap(unsigned int tap_queues, unsigned int ports)
+{
+    VifTest *test = control_connect_tap_new(tap_queues);
     uint32_t mapping[CONTROL_MAX_MAPPING];
 
+    g_assert_cmpuint(count_ports(test), ==, tap_queues);
     start_hashing(test, ALL_TYPES);
+    g_assert_cmpuint(count_ports(test), ==, ports);
     expect_mapping(test, NULL, 0);
     control_set(test, CTRL(SET_HASH_MAPPING_SIZE), CONTROL_MAX_MAPPING);
     for (int i = 0; i < 5; i++) {
@@ -1135,7 +1171,26 @@ static void test_tap_queues_mapping(void)
         set_mapping(test, mapping, CONTROL_MAX_MAPPING, 0);
         expect_mapping(test, mapping, CONTROL_MAX_MAPPING);
     }
+    control_set(test, CTRL(SET_HASH_ALGORITHM), NONE);
+    g_assert_cmpuint(count_ports(test), ==, ports);
+    vif_test_disconnect(test);
+    vif_test_connect(test, &control_all_queues);
+    g_assert_cmpuint(count_ports(test), ==, tap_queues);
     vif_test_free(test);
+}
+
+static void test_tap_queues_mapping(void)
+{
+    if (!may_load_bpf()) {
+        g_test_skip("eBPF programs may not be loaded");
+        return;
+    }
+    check_mapping_on_tap(CONTROL_QUEUES, CONTROL_QUEUES);
+}
+
+static void test_tap_narrow_mapping(void)
+{
+    check_mapping_on_tap(CONTROL_QUEUES / 2, 1);
 }
 
 static void add_odd_frames(void)
@@ -1179,5 +1234,6 @@ int main(int argc, char **argv)
     tap_add_func("/hash/tap/changes", test_tap_changes, no_tap);
     tap_add_func("/hash/tap/queues/changes", test_tap_queues_changes, no_tap);
     tap_add_func("/hash/tap/queues/mapping", test_tap_queues_mapping, no_tap);
+    tap_add_func("/hash/tap/narrow/mapping", test_tap_narrow_mapping, no_tap);
     return g_test_run();
 }
