@@ -301,6 +301,13 @@ static const XenNicPg *find_options(int handle)
     return of_all;
 }
 
+/* A script is for a tap of our own: it knows nothing of the user's netdev. */
+static bool needs_script(XenNicPgVif *vif)
+{
+    return !vif->options->queues.nic.netdev &&
+           xen_nic_pg_has_script(&vif->xendev);
+}
+
 static int vif_init(struct XenLegacyDevice *xendev)
 {
     XenNicPgVif *vif = to_vif(xendev);
@@ -316,8 +323,7 @@ static int vif_init(struct XenLegacyDevice *xendev)
             report(vif, err);
             return -1;
         }
-        vif->plugged = !xen_nic_pg_has_script(xendev) ||
-                       xen_nic_pg_is_plugged(xendev);
+        vif->plugged = !needs_script(vif) || xen_nic_pg_is_plugged(xendev);
     }
     /* The layer is about to write it, whatever the script does. */
     vif->fakes++;

@@ -937,7 +937,10 @@ static const char *const with_script[] = { "script", SCRIPT, NULL };
 
 static VifTest *scripted_new(void)
 {
-    return vif_test_new(&(VifTestOptions) { .keys = with_script });
+    return vif_test_new(&(VifTestOptions) {
+        .netdev = VIF_TEST_OWN_TAP,
+        .keys = with_script,
+    });
 }
 
 /* The front says Connected, and has to wait. */
@@ -975,7 +978,20 @@ static void test_script_first(void)
     static const char *const done[] = {
         "script", SCRIPT, "hotplug-status", "connected", NULL
     };
-    VifTest *test = vif_test_new(&(VifTestOptions) { .keys = done });
+    VifTest *test = vif_test_new(&(VifTestOptions) {
+        .netdev = VIF_TEST_OWN_TAP,
+        .keys = done,
+    });
+
+    vif_test_connect(test, NULL);
+    vif_test_works(test);
+    vif_test_free(test);
+}
+
+/* It has nothing to do with a netdev of the user's, and may say nothing. */
+static void test_script_netdev(void)
+{
+    VifTest *test = vif_test_new(&(VifTestOptions) { .keys = with_script });
 
     vif_test_connect(test, NULL);
     vif_test_works(test);
@@ -1299,13 +1315,14 @@ static void add_rate(const char *why)
     g_test_add_func("/keys/rate/malformed", test_rate_malformed);
 }
 
-static void add_scripts(void)
+static void add_scripts(const char *why)
 {
-    g_test_add_func("/keys/script/waits", test_script);
-    g_test_add_func("/keys/script/first", test_script_first);
-    g_test_add_func("/keys/script/given-up", test_script_given_up);
-    g_test_add_func("/keys/script/removed", test_script_removed);
-    g_test_add_func("/keys/script/refused", test_script_refused);
+    tap_add_func("/keys/script/waits", test_script, why);
+    tap_add_func("/keys/script/first", test_script_first, why);
+    tap_add_func("/keys/script/given-up", test_script_given_up, why);
+    tap_add_func("/keys/script/removed", test_script_removed, why);
+    tap_add_func("/keys/script/refused", test_script_refused, why);
+    g_test_add_func("/keys/script/netdev", test_script_netdev);
 }
 
 static void add_tap_tests(void)
@@ -1331,7 +1348,7 @@ int main(int argc, char **argv)
     add_multicast(why);
     add_headroom(why);
     add_rate(why);
-    add_scripts();
+    add_scripts(why);
     g_test_add_func("/keys/carrier/set", test_carrier);
     g_test_add_func("/keys/carrier/connect", test_carrier_connect);
     g_test_add_data_func("/keys/stall/copied", &ways[0], test_stall);
