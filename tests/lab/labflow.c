@@ -9,12 +9,13 @@
  *   tcp 268435456 bytes sha256 0f3a...
  *
  * TCP data is written in pieces of 1 to 65,536 bytes, so that segments of
- * many lengths arise. UDP goes through every size from 1 to a maximum, one
- * datagram each; what is larger than the MTU tests fragments. UDP isn't
- * reliable, but a window of a few datagrams or WINDOW_BYTES must fit into any
- * queue and socket, so the receiver acknowledges each window, and a datagram
- * that doesn't arrive is an error. Waiting ends after PATIENCE seconds: only
- * a lost datagram takes so long.
+ * many lengths arise. SIGTERM ends it after the present piece, for a connection
+ * that is to last as long as something else does. UDP goes through every size
+ * from 1 to a maximum, one datagram each; what is larger than the MTU tests
+ * fragments. UDP isn't reliable, but a window of a few datagrams or
+ * WINDOW_BYTES must fit into any queue and socket, so the receiver acknowledges
+ * each window, and a datagram that doesn't arrive is an error. Waiting ends
+ * after PATIENCE seconds: only a lost datagram takes so long.
  *
  * The program is linked statically, so that it runs in a guest that has
  * nothing else.
@@ -23,6 +24,7 @@
 #include <errno.h>
 #include <glib.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,7 +39,7 @@
 #define DATAGRAM_MAX 65507
 #define WINDOW 16
 #define WINDOW_BYTES 16384
-#define PATIENCE 120
+#define PATIENCE 300
 
 /*
  * Flow: what has gone through so far
@@ -46,6 +48,9 @@ typedef struct Flow {
     GChecksum *sha256;
     uint64_t bytes;
 } Flow;
+
+/* the signal that ends a connection, once it has come */
+static volatile sig_atomic_t enough;
 
 static void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2),
                                                       noreturn));
@@ -190,26 +195,38 @@ static int connect_to(const char *host, const char *port, int type)
     return fd;
 }
 
+static void say_enough(int signum)
+{
+    enough = signum;
+}
+
+static void write_piece(int fd, const uint8_t *data, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = write(fd, data + done, size - done);
+
+        if (n < 0 && errno != EINTR) {
+            fail("sending: %s", strerror(errno));
+        }
+        done += n < 0 ? 0 : n;
+    }
+}
+
 static void send_tcp(int fd, uint64_t seed, uint64_t bytes, Flow *flow)
 {
     static uint8_t data[PIECE_MAX];
+    struct sigaction action = { .sa_handler = say_enough };
 
-    while (bytes) {
+    sigaction(SIGTERM, &action, NULL);
+    while (bytes && !enough) {
         size_t size = next_random(&seed) % PIECE_MAX + 1;
-        size_t done = 0;
 
         size = size < bytes ? size : bytes;
         fill_random(&seed, data, size);
         add_to_flow(flow, data, size);
-        while (done < size) {
-            ssize_t n = write(fd, data + done, size - done);
-
-            if (n < 0) {
-                fail("sending, with %llu bytes to go: %s",
-                     (unsigned long long)bytes, strerror(errno));
-            }
-            done += n;
-        }
+        write_piece(fd, data, size);
         bytes -= size;
     }
     if (shutdown(fd, SHUT_WR) < 0) {

@@ -1,39 +1,87 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Send random data from one end to another, and compare what both saw.
 
-An end is whatever has run(): a guest, or lab.host, which is dom0.  labflow, at both
-ends, computes SHA-256 over what it sends and what it receives, and prints a
-line that must be the same (see labflow.c).
+An end is whatever has run(): a guest, or lab.host, which is dom0.  labflow, at
+both ends, computes SHA-256 over what it sends and what it receives, and prints
+a line that must be the same (see labflow.c).
+
+Flows that are started together run at the same time: an end gets one command
+that starts all of its senders in the background, as a guest carries out only
+one command at a time.
 """
 
 import itertools
 
 PORTS = itertools.count(6000)
+ENDLESS = 1 << 60
+PATIENCE = 900
 
-START = ('labflow receive {protocol} {listen} {port}{last} >{log} 2>&1 & '
-         'until grep -qs . {log}; do sleep 0.2; done')
-FINISH = ('until grep -q "sha256\\|labflow:" {log}; do sleep 0.2; done; '
-          'grep -v ready {log}')
+RECEIVE = ('labflow receive {protocol} {listen} {port}{last} '
+           '>/tmp/received-{port} 2>&1 & '
+           'until grep -qs . /tmp/received-{port}; do sleep 0.2; done')
+SEND = ('labflow send {protocol} {address} {port} {port} {amount} '
+        '>/tmp/sent-{port} 2>&1 & echo $! >/tmp/sender-{port}')
+STOP = 'kill $(cat /tmp/sender-{port}) || true'
+FINISH = ('until grep -q "sha256\\|labflow:" /tmp/{side}-{port}; do '
+          'sleep 0.2; done; grep -v ready /tmp/{side}-{port}')
 
 
-def send(sender, receiver, address, protocol, amount, listen=None,
-         port=None):
-    """Send data; return what both ends say of it.
+class Flow:
+    """Random data from one end to another."""
 
-    @address: the receiver's address, as the sender has it
-    @protocol: 'tcp', @amount bytes in all; or 'udp', a datagram of each size
-               up to @amount
-    @listen: where the receiver listens, if that isn't @address
-    @port: the port, if it matters
-    """
-    port = port or next(PORTS)
-    names = {'protocol': protocol, 'listen': listen or address, 'port': port,
-             'last': ' %d' % amount if protocol == 'udp' else '',
-             'log': '/tmp/flow-%d' % port}
-    receiver.run(START.format(**names))
-    sent = sender.run('labflow send %s %s %d %d %d'
-                      % (protocol, address, port, port, amount), 900)
-    return sent, receiver.run(FINISH.format(**names))
+    def __init__(self, sender, receiver, address, protocol='tcp',
+                 amount=ENDLESS, listen=None, port=None):
+        """Describe a flow; start() starts it.
+
+        @address: the receiver's address, as the sender has it
+        @protocol: 'tcp', @amount bytes in all, or until stop(); or 'udp', a
+                   datagram of each size up to @amount
+        @listen: where the receiver listens, if that isn't @address
+        @port: the port, if it matters
+        """
+        self.sender = sender
+        self.receiver = receiver
+        self.names = {'protocol': protocol, 'address': address,
+                      'listen': listen or address,
+                      'port': port or next(PORTS), 'amount': amount,
+                      'last': ' %d' % amount if protocol == 'udp' else ''}
+
+    def at(self, side, command):
+        """Return an end, 'sent' or 'received', and what it is to run."""
+        return (self.sender if side == 'sent' else self.receiver,
+                command.format(side=side, **self.names))
+
+
+def run_at(commands):
+    """Run commands, each at its end, all of an end in one go."""
+    by_end = {}
+    for end, command in commands:
+        by_end.setdefault(end, []).append(command)
+    for end, several in by_end.items():
+        end.run('\n'.join(several), PATIENCE)
+
+
+def start(flows):
+    """Start flows, all at the same time."""
+    run_at(flow.at('received', RECEIVE) for flow in flows)
+    run_at(flow.at('sent', SEND) for flow in flows)
+
+
+def stop(flows):
+    """End TCP flows that would go on for ever."""
+    run_at(flow.at('sent', STOP) for flow in flows)
+
+
+def finish(flows):
+    """Wait for the end of flows; return what both ends say of each."""
+    said = []
+    for flow in flows:
+        lines = []
+        for side in ('sent', 'received'):
+            end, command = flow.at(side, FINISH)
+            lines.append(end.run(command, PATIENCE))
+        said.append(tuple(lines))
+    return said
 
 
 def describe(protocol, amount):
@@ -42,9 +90,17 @@ def describe(protocol, amount):
             else 'UDP, every size to %d' % amount)
 
 
+def compare(lab, what, flows):
+    """Wait for the end of flows; check that both ends of each saw the same."""
+    said = finish(flows)
+    lab.check(all(sent == received and 'sha256' in sent
+                  for sent, received in said), what,
+              '\n'.join('sent: %s\nreceived: %s' % pair for pair in said))
+    return [sent for sent, _ in said]
+
+
 def check(lab, what, *args, **options):
-    """Send data as send() does, and check that both ends saw the same."""
-    sent, received = send(*args, **options)
-    lab.check(sent == received and 'sha256' in sent, what,
-              'sent: %s\nreceived: %s' % (sent, received))
-    return sent.split()[-1]
+    """Have one flow, as Flow() has them; return the hash of its data."""
+    flows = [Flow(*args, **options)]
+    start(flows)
+    return compare(lab, what, flows)[0].split()[-1]
