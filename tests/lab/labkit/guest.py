@@ -11,10 +11,19 @@ under load have been seen to die of it, by a triple fault right behind rdtsc.
 So guests have tsc_mode "native".
 """
 
+import collections
+
 KINDS = ('pv', 'pvh', 'hvm')
 
 BRIDGE = 'xenbr0'
 DEVICE_MODEL = '/lab/bin/qemu-system-x86_64'
+
+# What a vif's settings say if nothing is to be done for it in dom0
+NO_BRIDGE = 'script=/lab/dom0/vif-nowhere'
+
+CONFIGURE = ('until [ -e /sys/class/net/eth0 ]; do sleep 0.2; done; '
+             'ip link set eth0 up && ip addr replace {0}/24 dev eth0 && '
+             'ip addr replace {1}/64 dev eth0 nodad')
 
 
 class Dom0:
@@ -35,7 +44,7 @@ class Guest:
     """One guest, known to xl by its name."""
 
     def __init__(self, lab, name, kind='pv', number=2, vif='', options='',
-                 extra=''):
+                 extra='', vcpus=1):
         """Describe a guest; create() starts it.
 
         @vif: further settings of the vif ("devid=1,rate=…"); None: no vif
@@ -49,6 +58,7 @@ class Guest:
         self.vif = vif
         self.options = options
         self.extra = extra
+        self.vcpus = vcpus
 
     def __enter__(self):
         self.create()
@@ -81,7 +91,7 @@ class Guest:
                  'extra = "console=hvc0 quiet lab.addr=%d %s"'
                  % (self.number, self.extra),
                  'memory = 256',
-                 'vcpus = 1',
+                 'vcpus = %d' % self.vcpus,
                  'tsc_mode = "native"',
                  'on_crash = "preserve"']
         if self.kind == 'hvm':
@@ -129,6 +139,26 @@ class Guest:
     def vif_name(self, devid=0):
         """What dom0 calls the guest's network interface."""
         return 'vif%d.%d' % (self.domid(), devid)
+
+    def counters(self):
+        """Return the counters of the two directions, summed over queues."""
+        total = {'tx': collections.Counter(), 'rx': collections.Counter()}
+        for queue in self.lab.read_stats(self)['queues']:
+            for direction, sums in total.items():
+                sums.update({name: value for name, value
+                             in queue[direction].items() if name != 'drops'})
+        return total['tx'], total['rx']
+
+    def configure_net(self):
+        """Give a vif that is new to the guest its addresses."""
+        self.run(CONFIGURE.format(self.address(4), self.address(6)))
+
+    def reload_driver(self, parameters=''):
+        """Unload and load the guest's netfront."""
+        self.run('echo vif-0 >/sys/bus/xen/drivers/vif/unbind; '
+                 'modprobe -r xen-netfront && modprobe xen-netfront '
+                 + parameters)
+        self.configure_net()
 
     def run(self, command, timeout=300):
         """Run a shell command in the guest; it must succeed."""

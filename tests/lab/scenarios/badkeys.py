@@ -79,9 +79,8 @@ def run(lab):
         code, output = good.try_run('ping -q -c 20 -i 0.1 -W 30 10.0.0.1')
         lab.check(code == 0 and ' 0% packet loss' in output,
                   'the other vif goes on', output)
-        bad.run('modprobe xen-netfront; until [ -e /sys/class/net/eth0 ]; do '
-                'sleep 0.2; done; ip link set eth0 up; '
-                'ip addr add %s/24 dev eth0' % bad.address())
+        bad.run('modprobe xen-netfront')
+        bad.configure_net()
         code, output = bad.try_run('ping -q -c 20 -i 0.1 -W 30 10.0.0.1')
         lab.check(code == 0 and ' 0% packet loss' in output,
                   'the same vif takes the real driver', output)

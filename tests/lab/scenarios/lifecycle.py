@@ -9,15 +9,6 @@ no domain, tap, xenstore entry, process or open file.
 
 import re
 
-CONFIGURE = ('until [ -e /sys/class/net/eth0 ]; do sleep 0.2; done; '
-             'ip link set eth0 up && ip addr replace {0}/24 dev eth0 && '
-             'ip addr replace {1}/64 dev eth0 nodad')
-
-
-def configure(guest):
-    """Give a vif that is new to the guest its addresses."""
-    guest.run(CONFIGURE.format(guest.address(4), guest.address(6)))
-
 
 def check_reachable(lab, guest, what):
     """Check that pings come through in both directions."""
@@ -44,15 +35,8 @@ def detach_and_attach(lab, guest):
     guest.run('while [ -e /sys/class/net/eth0 ]; do sleep 0.2; done')
     lab.dom0('xl network-attach %s %s'
              % (guest.name, guest.vif_spec().replace(',', ' ')))
-    configure(guest)
+    guest.configure_net()
     check_reachable(lab, guest, 'attached again: reachable')
-
-
-def reload_driver(lab, guest):
-    """Unload and load the guest's netfront."""
-    guest.run('echo vif-0 >/sys/bus/xen/drivers/vif/unbind; '
-              'modprobe -r xen-netfront && modprobe xen-netfront')
-    configure(guest)
 
 
 def reboot(lab, guest):
@@ -116,12 +100,12 @@ def live_through(lab, kind):
     guest.create()
     check_reachable(lab, guest, 'created: reachable')
     detach_and_attach(lab, guest)
-    reload_driver(lab, guest)
+    guest.reload_driver()
     check_reachable(lab, guest, 'driver loaded again: reachable')
     if ours:
         before = device_model_files(lab, guest)
     for _ in range(3):
-        reload_driver(lab, guest)
+        guest.reload_driver()
     check_reachable(lab, guest, 'driver loaded thrice more: reachable')
     if ours:
         after = device_model_files(lab, guest)

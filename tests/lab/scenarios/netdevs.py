@@ -11,23 +11,16 @@ nothing to do with a netdev that isn't the vif's own tap.
 import contextlib
 
 from labkit import flow
+from labkit.guest import NO_BRIDGE
 
 BACKENDS = ('xen_nic_pg',)
 BYTES = 32 << 20
 FORWARDED = 7000
-NO_SCRIPT = 'script=/bin/true'
 
 
 def serve(lab, netdev):
     """Let the guests that come from now on have a vif on this netdev."""
-    lab.backend.stop()
-    lab.backend.start('netdev=net', '-netdev ' + netdev)
-
-
-def read_stats(lab, guest):
-    """Return the vif's counters of the two directions."""
-    queue = lab.read_stats(guest)['queues'][0]
-    return queue['tx'], queue['rx']
+    lab.use_backend('xen_nic_pg', 'netdev=net', '-netdev ' + netdev)
 
 
 def check_both_ways(lab, name, one, other):
@@ -41,10 +34,10 @@ def check_both_ways(lab, name, one, other):
 def use_tap(lab):
     """A tap that has a name of its own, put into the bridge by hand."""
     serve(lab, 'tap,id=net,ifname=lab0,script=no,downscript=no')
-    with lab.guest('on-tap', vif=NO_SCRIPT) as guest:
+    with lab.guest('on-tap', vif=NO_BRIDGE) as guest:
         lab.dom0('ip link set lab0 master xenbr0 up')
         check_both_ways(lab, 'tap', guest, lab.host)
-        tx, rx = read_stats(lab, guest)
+        tx, rx = guest.counters()
         lab.check(tx['gso-frames'] and rx['gso-frames'] and
                   not tx['software-segments'] and not rx['software-segments'],
                   'tap: segmentation is left to the ends', (tx, rx))
@@ -54,7 +47,7 @@ def use_tap(lab):
 
 def use_user(lab):
     """QEMU's own network stack, which stands for dom0's loopback."""
-    guest = lab.guest('on-user', vif=NO_SCRIPT)
+    guest = lab.guest('on-user', vif=NO_BRIDGE)
     serve(lab, 'user,id=net,net=10.0.0.0/24,host=10.0.0.1,'
           'hostfwd=tcp:127.0.0.1:%d-%s:%d'
           % (FORWARDED, guest.address(), FORWARDED))
@@ -76,9 +69,9 @@ def use_dgram(lab):
             serve(lab, 'dgram,id=net,local.type=unix,local.path=/run/lab/%s,'
                   'remote.type=unix,remote.path=/run/lab/%s' % (here, there))
             guests.append(stack.enter_context(lab.guest(
-                'on-' + here, number=number, vif=NO_SCRIPT)))
+                'on-' + here, number=number, vif=NO_BRIDGE)))
         check_both_ways(lab, 'dgram', *guests)
-        tx, _ = read_stats(lab, guests[0])
+        tx, _ = guests[0].counters()
         lab.check(tx['gso-frames'] and tx['software-segments'],
                   'dgram: the device has segmented in software', tx)
 
@@ -87,5 +80,4 @@ def run(lab):
     use_tap(lab)
     use_user(lab)
     use_dgram(lab)
-    lab.backend.stop()
-    lab.backend.start()
+    lab.use_backend('xen_nic_pg')
