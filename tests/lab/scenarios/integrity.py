@@ -11,35 +11,12 @@ Behind xen_nic_pg, a PV guest gets a part again over IPv4, with offloads, for
 each of the data path's options switched off.
 """
 
-import contextlib
-
-from labkit import flow
+from labkit import ethtool, flow
 
 TCP_BYTES = 256 << 20
 TCP_BYTES_PART = 32 << 20
 UDP_MAX = 9000
-OFFLOADS = 'tx sg tso gso gro rx'.split()
 OPTIONS = ('io-uring=off', 'queue-threads=off', 'tap-port=off')
-
-
-def switch_offloads(lab, guest, state):
-    """Switch what can be switched at both ends of the vif."""
-    # Some of them are fixed, or follow from others: each by itself, then.
-    loop = 'for f in %s; do ethtool -K %%s $f %s; done; true' % (
-        ' '.join(OFFLOADS), state)
-    guest.run(loop % 'eth0')
-    lab.dom0(loop % guest.vif_name())
-    lab.dom0(loop % 'xenbr0')
-
-
-@contextlib.contextmanager
-def without_offloads(lab, guest):
-    """Have all offloads off; the bridge, at least, outlives the guest."""
-    switch_offloads(lab, guest, 'off')
-    try:
-        yield
-    finally:
-        switch_offloads(lab, guest, 'on')
 
 
 def tcp_bytes(kind, offloads, version, options):
@@ -68,13 +45,12 @@ def run(lab):
     for kind in ('pv', 'pvh'):
         with lab.guest('integrity-' + kind, kind) as guest:
             check_all_flows(lab, guest, kind, 'on')
-            with without_offloads(lab, guest):
+            with ethtool.switched_off(guest, 'eth0'), \
+                    ethtool.dom0_switched_off(lab, guest):
                 check_all_flows(lab, guest, kind, 'off')
     if lab.backend.name == 'xen_nic_pg':
         for options in OPTIONS:
-            lab.backend.stop()
-            lab.backend.start(options)
+            lab.use_backend('xen_nic_pg', options)
             with lab.guest('integrity-' + options.partition('=')[0]) as guest:
                 check_all_flows(lab, guest, 'pv', 'on', options, (4,))
-        lab.backend.stop()
-        lab.backend.start()
+        lab.use_backend('xen_nic_pg')
