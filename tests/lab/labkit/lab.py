@@ -58,6 +58,7 @@ class Lab:
     def __init__(self, backend_name, out_dir=None, tap=True):
         self.out_dir = out_dir or os.path.join(payload.BUILD, 'lab')
         self.machine = None
+        self.backend_name = backend_name
         self.backend = backends.BACKENDS[backend_name](self)
         self.host = guests.Dom0(self)
         self.tap = tap
@@ -69,7 +70,8 @@ class Lab:
         print('# ' + text, file=sys.stderr, flush=True)
 
     def boot(self):
-        """Start the machine and the backend."""
+        """Start the machine and the backend that the lab was made for."""
+        self.backend = backends.BACKENDS[self.backend_name](self)
         missing = self.backend.find_missing()
         if missing:
             raise LookupError('backend %s: not built: %s (below %s); try '
