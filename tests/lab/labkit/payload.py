@@ -25,7 +25,7 @@ BUILD = os.environ.get('LAB_BUILD') or os.path.join(TOP, 'build')
 # Paths below that.
 DEVICE_MODEL = 'qemu/qemu-system-x86_64'
 DAEMON = 'meson/tools/xen-nic-pgd'
-PROGRAMS = ['meson/tests/lab/labflow']
+PROGRAMS = ['meson/tests/lab/labflow', 'meson/tests/lab/labxdp']
 FLOOR = 'meson/tests/bench/bench-native'
 
 # Of the sources.

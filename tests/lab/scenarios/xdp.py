@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest attaches an XDP program to its vif, and takes it off again.
+
+netfront asks for room in front of each frame before it runs such a program, in
+the key xdp-headroom, and goes through Reconfiguring while traffic runs.  From
+then on the program looks for frames behind that room, and drops what isn't a
+frame there (labxdp.c).
+
+netfront itself drops what doesn't fit into one page then, so dom0 sends no GSO.
+A frame that is on the ring at the change isn't where the program looks for it.
+TCP recovers from that; UDP is sent only while nothing changes.
+"""
+
+import re
+
+from labkit import ethtool, flow
+
+TCP_BYTES = 16 << 20
+UDP_MAX = 9000
+START = ('labxdp eth0 >/tmp/xdp 2>&1 & echo $! >/tmp/xdp.pid; '
+         'until grep -q "attached\\|labxdp:" /tmp/xdp; do sleep 0.2; done; '
+         'cat /tmp/xdp')
+STOP = ('kill $(cat /tmp/xdp.pid); until grep -q "passed\\|labxdp:" /tmp/xdp; '
+        'do sleep 0.2; done; tail -n 1 /tmp/xdp')
+
+
+def check_flows(lab, guest, what):
+    """Check TCP and UDP both ways."""
+    for protocol, amount in (('tcp', TCP_BYTES), ('udp', UDP_MAX)):
+        for sender, receiver in ((guest, lab.host), (lab.host, guest)):
+            flow.check(lab, '%s: %s to %s: %s' % (
+                what, sender.kind, receiver.kind,
+                flow.describe(protocol, amount)),
+                sender, receiver, receiver.address(), protocol, amount)
+
+
+def check_headroom(lab, guest, expected):
+    """Check that netfront has asked for that, and is connected again."""
+    domid = guest.domid()
+    lab.wait_for('[ "$(xenstore-read /local/domain/0/backend/vif/%d/0/state)" '
+                 '= 4 ]' % domid)
+    room = lab.dom0('xenstore-read /local/domain/%d/device/vif/0/xdp-headroom'
+                    % domid)
+    lab.check(room == expected, 'connected, with an XDP headroom of %s'
+              % expected, room)
+
+
+def attach_and_detach(lab, guest):
+    """Have the program attached for a while, while connections are busy."""
+    flows = [flow.Flow(sender, receiver, receiver.address())
+             for sender, receiver in ((guest, lab.host), (lab.host, guest))]
+    flow.start(flows)
+    output = guest.run(START)
+    lab.check(output == 'attached', 'the program is attached', output)
+    check_headroom(lab, guest, '256')
+    flow.stop(flows)
+    flow.compare(lab, 'the connections that were busy have lived on', flows)
+    check_flows(lab, guest, 'attached')
+    output = guest.run(STOP)
+    lab.check(re.match('[1-9][0-9]* passed', output),
+              'taken off; it has counted: ' + output, output)
+    check_headroom(lab, guest, '0')
+
+
+def run(lab):
+    with lab.guest('xdp', 'pv', vcpus=2) as guest, \
+            ethtool.dom0_switched_off(lab, guest):
+        attach_and_detach(lab, guest)
+        check_flows(lab, guest, 'detached')
