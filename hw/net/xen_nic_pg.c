@@ -23,8 +23,8 @@
  *
  * What the layer doesn't do is libxl's removal protocol: online = 0 and
  * state = Closing in the backend's own directory, where libxl then waits for
- * Closed.  See close_for_toolstack().  Nor does it wait for a hotplug script: it
- * writes itself that this has done its work.  See follow_script().
+ * Closed.  See close_for_toolstack().  Nor does it wait for a hotplug script:
+ * it writes itself that this has done its work.  See follow_script().
  *
  * A frontend's mistake is written where Xen's tools look for it, under
  * error/ (xenbus), and to the log, and the vif goes to Closing.  The frontend
@@ -57,6 +57,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNicPg, XEN_NIC_PG)
 /* Far above what a frontend could use well, far below gntdev's limit */
 #define MAX_GRANTS_LIMIT 16384
 
+/* Errors of a vif that are logged, the others are in xenstore only */
+#define MAX_REPORTS 1000
+
 /* As of Linux' netback */
 #define STALL_TIMEOUT_DEFAULT 60000
 
@@ -83,6 +86,7 @@ struct XenNicPg {
  * XenNicPgVif: a vif
  * @options: what the user wants of it, NULL until init
  * @queues: what moves its frames, NULL until init
+ * @nr_reports: errors that were logged
  * @plugged: there's no hotplug script to wait for
  * @fakes: how many changes of hotplug-status are the layer's and still to come
  * @reconfigured: the frontend has changed something while it is connected, and
@@ -95,6 +99,7 @@ typedef struct XenNicPgVif {
 
     const XenNicPg *options;
     XenNicPgQueues *queues;
+    unsigned int nr_reports;
     bool plugged;
     unsigned int fakes;
     bool reconfigured;
@@ -126,13 +131,24 @@ static char *error_path(XenNicPgVif *vif)
     return g_strdup_printf("error/%s", vif->xendev.be);
 }
 
-/* Say what is wrong, where Xen's tools look for it and in the log. */
+/*
+ * Say what is wrong, where Xen's tools look for it and in the log; but a guest
+ * can't make the log grow for ever.
+ */
 static void report(XenNicPgVif *vif, Error *err)
 {
     g_autofree char *path = error_path(vif);
 
     trace_xen_nic_pg_vif_error(vif->xendev.name, error_get_pretty(err));
     xenstore_write_str(path, "error", error_get_pretty(err));
+    if (vif->nr_reports == MAX_REPORTS) {
+        error_free(err);
+        return;
+    }
+    if (++vif->nr_reports == MAX_REPORTS) {
+        error_append_hint(&err, "It is the last of %d errors of this vif that "
+                          "are logged.\n", MAX_REPORTS);
+    }
     error_prepend(&err, "xen-nic-pg: domain %d %s: ", vif->xendev.dom,
                   vif->xendev.name);
     error_report_err(err);
@@ -155,6 +171,7 @@ static void stop(XenNicPgVif *vif)
         return;
     }
     fault = xen_nic_pg_queues_stop(vif->queues);
+    qemu_bh_cancel(vif->carrier_bh);
     if (fault) {
         qemu_bh_cancel(vif->fault_bh);
         error_setg(&err, "%s; the vif is stopped", fault);
@@ -184,11 +201,13 @@ static void publish_carrier(XenNicPgVif *vif)
     xenstore_write_be_int(&vif->xendev, "carrier", up);
 }
 
+/* While the vif is closed, its directory may be about to be removed. */
 static void on_carrier(void *opaque)
 {
     XenNicPgVif *vif = opaque;
 
-    if (vif->queues) {
+    if (vif->xendev.be_state == XenbusStateInitWait ||
+        vif->xendev.be_state == XenbusStateConnected) {
         publish_carrier(vif);
     }
 }
@@ -441,6 +460,7 @@ static void close_for_toolstack(XenNicPgVif *vif)
     switch (read_frontend_state(vif)) {
     case XenbusStateInitialised:
     case XenbusStateConnected:
+    case XenbusStateReconfiguring:
     case XenbusStateClosing:
         set_state(vif, XenbusStateClosing);
         break;
@@ -465,7 +485,10 @@ static void follow_toolstack(XenNicPgVif *vif)
     }
 }
 
-/* The first news of each time that the layer has set the vif up is its own. */
+/*
+ * The first news of each time that the layer has set the vif up is its own: the
+ * script isn't run before the layer then says InitWait.
+ */
 static void follow_script(XenNicPgVif *vif)
 {
     if (vif->fakes) {
@@ -602,6 +625,11 @@ static void vif_frontend_changed(struct XenLegacyDevice *xendev,
 
     if (strcmp(node, "state") == 0) {
         follow_frontend(vif);
+    } else if (strcmp(node, "xdp-headroom") == 0) {
+        /* Linux says Reconfiguring before it writes what has changed. */
+        if (xendev->fe_state == XenbusStateReconfiguring) {
+            reconfigure(vif);
+        }
     } else if (strcmp(node, "request-multicast-control") == 0) {
         follow_multicast_control(vif);
     }

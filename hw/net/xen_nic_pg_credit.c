@@ -6,7 +6,8 @@
  * Linux' netback, what isn't used adds up, but not to more than one grant or
  * MIN_BURST, whichever is more; so the largest frame can always be paid for.
  * Other than there, all queues of a vif draw on one credit: the user has named
- * a rate for the vif.
+ * a rate for the vif.  So that a queue with short frames doesn't spend what
+ * another saves for a long one, the first that has to wait comes first.
  *
  * What can't be paid for stays where it is, and the guest's ring fills up.
  */
@@ -19,6 +20,9 @@
 
 #define MIN_BURST (128 * KiB)
 
+/* When to ask again if it is another's turn */
+#define TURN SCALE_MS
+
 struct XenNicPgCredit {
     bool limited;
     QemuMutex lock;             /* of all that follows */
@@ -26,6 +30,7 @@ struct XenNicPgCredit {
     uint64_t period;            /* from one grant to the next, in ns */
     uint64_t left;
     int64_t next;               /* time of the next grant */
+    const void *waiting;        /* who comes first, or NULL */
 };
 
 XenNicPgCredit *xen_nic_pg_credit_new(void)
@@ -57,6 +62,7 @@ void xen_nic_pg_credit_set(XenNicPgCredit *credit, uint64_t bytes,
     credit->period = usecs * SCALE_US;
     credit->left = bytes;
     credit->next = now_ns() + credit->period;
+    credit->waiting = NULL;
     qatomic_set(&credit->limited, usecs != 0);
 }
 
@@ -71,17 +77,28 @@ static void grant(XenNicPgCredit *credit)
     }
 }
 
-bool xen_nic_pg_credit_take(XenNicPgCredit *credit, size_t size, int64_t *when)
+bool xen_nic_pg_credit_take(XenNicPgCredit *credit, const void *who,
+                            size_t size, int64_t *when)
 {
     if (!qatomic_read(&credit->limited)) {
         return true;
     }
     QEMU_LOCK_GUARD(&credit->lock);
     grant(credit);
-    if (credit->left < size) {
-        *when = credit->next;
+    if (credit->left < size || (credit->waiting && credit->waiting != who)) {
+        credit->waiting = credit->waiting ?: who;
+        *when = credit->left < size ? credit->next : now_ns() + TURN;
         return false;
     }
     credit->left -= size;
+    credit->waiting = NULL;
     return true;
+}
+
+void xen_nic_pg_credit_leave(XenNicPgCredit *credit, const void *who)
+{
+    QEMU_LOCK_GUARD(&credit->lock);
+    if (credit->waiting == who) {
+        credit->waiting = NULL;
+    }
 }

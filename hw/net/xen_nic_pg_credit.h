@@ -39,11 +39,22 @@ void xen_nic_pg_credit_set(XenNicPgCredit *credit, uint64_t bytes,
 /**
  * xen_nic_pg_credit_take: may a frame be sent?
  * @credit: the limit
+ * @who: whoever asks
  * @size: the frame's length in bytes, at most 64 KiB
  * @when: if not, set to when to ask again, by QEMU_CLOCK_REALTIME in ns
  *
+ * Who is told to wait comes first then, however much others want.
+ *
  * Returns: true if it may; its bytes are taken off.
  */
-bool xen_nic_pg_credit_take(XenNicPgCredit *credit, size_t size, int64_t *when);
+bool xen_nic_pg_credit_take(XenNicPgCredit *credit, const void *who,
+                            size_t size, int64_t *when);
+
+/**
+ * xen_nic_pg_credit_leave: don't wait any more
+ * @credit: the limit
+ * @who: whoever has asked
+ */
+void xen_nic_pg_credit_leave(XenNicPgCredit *credit, const void *who);
 
 #endif /* HW_NET_XEN_NIC_PG_CREDIT_H */

@@ -15,21 +15,21 @@
  * Where the header leaves a choice, statuses are those of Linux' netback.  The
  * whole state is the connection's.
  *
- * This runs in the main loop, and serves no more than a ring full of requests
- * at a time.
+ * This runs in the main loop, which has other things to do after a few
+ * requests.
  */
 
 #include "qemu/osdep.h"
-#include "hw/xen/xen_backend_ops.h"
-#include "qapi/error.h"
-#include "qemu/cutils.h"
-#include "qemu/event_notifier.h"
 #include "qemu/main-loop.h"
 #include "trace.h"
 #include "xen_nic_pg_ctrl.h"
+#include "xen_nic_pg_ring.h"
 
 typedef struct xen_netif_ctrl_request CtrlRequest;
 typedef struct xen_netif_ctrl_response CtrlResponse;
+
+/* Requests that are served before others have their turn */
+#define REQUESTS_PER_RUN 4
 
 /* As many static grants as fit a page */
 #define MAX_GREFS (XEN_PAGE_SIZE / sizeof(struct xen_netif_gref))
@@ -327,6 +327,7 @@ static void serve_ring(void *opaque)
 {
     XenNicPgCtrl *ctrl = opaque;
     RING_IDX prod = qatomic_read(&ctrl->sring->req_prod);
+    unsigned int nr;
     int more;
 
     if (ctrl->fault) {
@@ -339,7 +340,7 @@ static void serve_ring(void *opaque)
         return;
     }
     xen_rmb(); /* requests are read after the index that covers them */
-    while (ctrl->ring.req_cons != prod) {
+    for (nr = 0; nr < REQUESTS_PER_RUN && ctrl->ring.req_cons != prod; nr++) {
         answer_next(ctrl);
     }
     publish_responses(ctrl);
@@ -366,17 +367,14 @@ static void on_event(EventNotifier *events)
 
 static bool map_ring(XenNicPgCtrl *ctrl, Error **errp)
 {
-    uint32_t ref = ctrl->config.ring_ref;
-
-    ctrl->xgt = qemu_xen_gnttab_open();
+    ctrl->xgt = xen_nic_pg_open_grants(errp);
     if (!ctrl->xgt) {
-        error_setg_errno(errp, errno, "cannot open the grant table device");
         return false;
     }
-    ctrl->sring = qemu_xen_gnttab_map_refs(ctrl->xgt, 1, ctrl->config.domid,
-                                           &ref, PROT_READ | PROT_WRITE);
+    ctrl->sring = xen_nic_pg_map_ring(ctrl->xgt, ctrl->config.domid,
+                                      ctrl->config.ring_ref, "ctrl-ring-ref",
+                                      errp);
     if (!ctrl->sring) {
-        error_setg_errno(errp, errno, "cannot map ctrl-ring-ref %u", ref);
         return false;
     }
     BACK_RING_ATTACH(&ctrl->ring, ctrl->sring,
@@ -386,23 +384,14 @@ static bool map_ring(XenNicPgCtrl *ctrl, Error **errp)
 
 static bool bind_event_channel(XenNicPgCtrl *ctrl, Error **errp)
 {
-    const XenNicPgCtrlConfig *config = &ctrl->config;
-
-    ctrl->xeh = qemu_xen_evtchn_open();
+    ctrl->xeh = xen_nic_pg_open_events(&ctrl->events, errp);
     if (!ctrl->xeh) {
-        error_setg_errno(errp, errno, "cannot open the event channel device");
         return false;
     }
-    event_notifier_init_fd(&ctrl->events, qemu_xen_evtchn_fd(ctrl->xeh));
-    qemu_set_cloexec(event_notifier_get_fd(&ctrl->events));
-    ctrl->port = qemu_xen_evtchn_bind_interdomain(ctrl->xeh, config->domid,
-                                                  config->event_channel);
-    if (ctrl->port < 0) {
-        error_setg_errno(errp, errno, "cannot bind event-channel-ctrl %u",
-                         config->event_channel);
-        return false;
-    }
-    return true;
+    ctrl->port = xen_nic_pg_bind_event_channel(ctrl->xeh, ctrl->config.domid,
+                                               ctrl->config.event_channel,
+                                               "event-channel-ctrl", errp);
+    return ctrl->port >= 0;
 }
 
 XenNicPgCtrl *xen_nic_pg_ctrl_new(const XenNicPgCtrlConfig *config,
@@ -436,11 +425,8 @@ const char *xen_nic_pg_ctrl_free(XenNicPgCtrl *ctrl)
     if (ctrl->xeh) {
         qemu_xen_evtchn_close(ctrl->xeh);
     }
-    if (ctrl->sring) {
-        qemu_xen_gnttab_unmap(ctrl->xgt, ctrl->sring, &ctrl->config.ring_ref,
-                              1);
-    }
     if (ctrl->xgt) {
+        xen_nic_pg_unmap_ring(ctrl->xgt, ctrl->sring, ctrl->config.ring_ref);
         qemu_xen_gnttab_close(ctrl->xgt);
     }
     qemu_bh_delete(ctrl->bh);

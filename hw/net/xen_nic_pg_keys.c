@@ -54,8 +54,10 @@ static bool read_range(struct XenLegacyDevice *xendev, const char *key,
     }
     if (!qemu_isdigit(text[0]) || qemu_strtou64(text, NULL, 10, &number) < 0 ||
         number < min || number > max) {
+        g_autofree char *escaped = g_strescape(text, NULL);
+
         error_setg(errp, "frontend key '%s' is '%.40s', expected a number %s "
-                   "%u", key, text, expected, max);
+                   "%u", key, escaped, expected, max);
         return false;
     }
     *value = number;

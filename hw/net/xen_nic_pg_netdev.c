@@ -191,6 +191,12 @@ static void set_offloads(XenNicPgPort *opaque, const XenNicPgOffloads *guest)
     }
 }
 
+/* What the net layer has kept for the guest is dropped: the queues rest. */
+static void netdev_detach(XenNicPgPort *port)
+{
+    netdev_wake(port);
+}
+
 static void netdev_stop(XenNicPgPort *port)
 {
     set_offloads(port, NULL);
@@ -200,6 +206,7 @@ static const XenNicPgPortOps netdev_port_ops = {
     .name = "netdev",
     .start = set_offloads,
     .stop = netdev_stop,
+    .detach = netdev_detach,
     .send = netdev_send,
     .wake = netdev_wake,
 };
@@ -213,11 +220,22 @@ bool xen_nic_pg_nic_link_is_up(XenNicPgNic *nic)
     return !link_is_down(qemu_get_queue(nic->nic));
 }
 
+/* The netdev isn't to send what the net layer has kept of the guest's. */
+static void purge_sent(XenNicPgNic *nic)
+{
+    for (int i = 0; i < nic->conf.peers.queues; i++) {
+        qemu_purge_queued_packets(qemu_get_subqueue(nic->nic, i));
+    }
+}
+
 /* The link is that of all queues, but only the first one is told. */
 static void on_link_changed(NetClientState *nc)
 {
     XenNicPgNic *nic = qemu_get_nic_opaque(nc);
 
+    if (link_is_down(nc)) {
+        purge_sent(nic);
+    }
     for (int i = 0; nic->tap_ports && i < nic->conf.peers.queues; i++) {
         xen_nic_pg_tap_port_update_link(nic->tap_ports[i]);
     }
@@ -278,11 +296,21 @@ static bool add_tap(const XenNicPgNicConfig *config, Error **errp)
             .queues = config->queues,
         },
     };
+    NetClientState *nc;
     ERRP_GUARD();
 
+    if (qemu_find_netdev(config->ifname)) {
+        error_setg(errp, "cannot make tap '%s': there is a netdev of that id",
+                   config->ifname);
+        return false;
+    }
     qmp_netdev_add(&netdev, errp);
     if (*errp) {
         error_prepend(errp, "cannot make tap '%s': ", config->ifname);
+        /* Queues that were made before the one that couldn't be */
+        while ((nc = qemu_find_netdev(config->ifname))) {
+            qemu_del_net_client(nc);
+        }
         return false;
     }
     return true;
@@ -374,6 +402,13 @@ XenNicPgNic *xen_nic_pg_nic_new(const XenNicPgNicOptions *options,
     nic->conf.peers.queues =
         qemu_find_net_clients_except(netdev, nic->conf.peers.ncs,
                                      NET_CLIENT_DRIVER_NIC, MAX_QUEUE_NUM);
+    if (nic->conf.peers.queues > 1 &&
+        peer->info->type != NET_CLIENT_DRIVER_TAP) {
+        error_setg(errp, "netdev '%s' has several queues, which only a tap "
+                   "may have", netdev);
+        g_free(nic);
+        return NULL;
+    }
     nic->nic = qemu_new_nic(&nic_info, &nic->conf, "xen-nic-pg", config->name,
                             shared->guard, nic);
     init_ports(nic);
@@ -402,6 +437,7 @@ void xen_nic_pg_nic_free(XenNicPgNic *nic)
         }
     }
     g_clear_pointer(&nic->steer, xen_nic_pg_steer_free);
+    purge_sent(nic);
     xen_nic_pg_nic_set_carrier(nic, true);  /* for who uses the netdev next */
     qemu_del_nic(nic->nic);
     g_free(nic->tap_ports);
@@ -449,6 +485,13 @@ static bool try_to_steer(XenNicPgNic *nic, const XenNicPgHash *hash,
                                                 nic->ports_in_use, errp);
 }
 
+static void stop_steering(XenNicPgNic *nic)
+{
+    if (nic->steer) {
+        xen_nic_pg_steer_stop(nic->steer);
+    }
+}
+
 bool xen_nic_pg_nic_steer(XenNicPgNic *nic, const XenNicPgHash *hash)
 {
     Error *err = NULL;
@@ -456,7 +499,7 @@ bool xen_nic_pg_nic_steer(XenNicPgNic *nic, const XenNicPgHash *hash)
     if (xen_nic_pg_hash_is_on(hash) && try_to_steer(nic, hash, &err)) {
         return true;
     }
-    g_clear_pointer(&nic->steer, xen_nic_pg_steer_free);
+    stop_steering(nic);
     if (err) {
         trace_xen_nic_pg_nic_no_steering(error_get_pretty(err));
         error_free(err);
@@ -467,14 +510,14 @@ bool xen_nic_pg_nic_steer(XenNicPgNic *nic, const XenNicPgHash *hash)
 
 bool xen_nic_pg_nic_use_ports(XenNicPgNic *nic, unsigned int nr, Error **errp)
 {
-    g_clear_pointer(&nic->steer, xen_nic_pg_steer_free);
+    stop_steering(nic);
     for (unsigned int i = 0; i < xen_nic_pg_nic_ports(nic); i++) {
         NetClientState *tap = get_tap(nic, i);
         int ret = !tap ? 0 : i < nr ? tap_enable(tap) : tap_disable(tap);
 
         if (ret < 0) {
-            error_setg_errno(errp, -ret, "cannot %s queue %u of netdev '%s'",
-                             i < nr ? "enable" : "disable", i, tap->name);
+            error_setg(errp, "cannot %s queue %u of netdev '%s'",
+                       i < nr ? "enable" : "disable", i, tap->name);
             return false;
         }
     }

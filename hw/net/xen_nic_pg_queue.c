@@ -25,10 +25,10 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "qemu/cutils.h"
 #include "qemu/main-loop.h"
 #include "trace.h"
 #include "xen_nic_pg_queue.h"
+#include "xen_nic_pg_ring.h"
 
 /* Both rings */
 #define RING_PAGES 2
@@ -167,32 +167,12 @@ void xen_nic_pg_queue_rest(XenNicPgQueue *queue)
  * Connect
  */
 
-static void *map_ring(XenNicPgQueue *queue, uint32_t ref, const char *name,
-                      Error **errp)
-{
-    void *ring = qemu_xen_gnttab_map_refs(queue->xgt, 1, queue->config.domid,
-                                          &ref, PROT_READ | PROT_WRITE);
-
-    if (!ring) {
-        error_setg_errno(errp, errno, "cannot map %s %u", name, ref);
-    }
-    return ring;
-}
-
-static void unmap_ring(XenNicPgQueue *queue, void *ring, uint32_t ref)
-{
-    if (ring) {
-        qemu_xen_gnttab_unmap(queue->xgt, ring, &ref, 1);
-    }
-}
-
 static bool map_rings(XenNicPgQueue *queue, Error **errp)
 {
     const XenNicPgQueueConfig *config = &queue->config;
 
-    queue->xgt = qemu_xen_gnttab_open();
+    queue->xgt = xen_nic_pg_open_grants(errp);
     if (!queue->xgt) {
-        error_setg_errno(errp, errno, "cannot open the grant table device");
         return false;
     }
     /* Older gntdev drivers want to know; newer ones have no such limit. */
@@ -200,13 +180,15 @@ static bool map_rings(XenNicPgQueue *queue, Error **errp)
                                    2 * config->max_grants +
                                    config->max_static_grants);
 
-    queue->tx_sring = map_ring(queue, config->tx_ring_ref, "tx-ring-ref",
-                               errp);
+    queue->tx_sring = xen_nic_pg_map_ring(queue->xgt, config->domid,
+                                          config->tx_ring_ref, "tx-ring-ref",
+                                          errp);
     if (!queue->tx_sring) {
         return false;
     }
-    queue->rx_sring = map_ring(queue, config->rx_ring_ref, "rx-ring-ref",
-                               errp);
+    queue->rx_sring = xen_nic_pg_map_ring(queue->xgt, config->domid,
+                                          config->rx_ring_ref, "rx-ring-ref",
+                                          errp);
     return queue->rx_sring;
 }
 
@@ -215,8 +197,10 @@ static void unmap_rings(XenNicPgQueue *queue)
     if (!queue->xgt) {
         return;
     }
-    unmap_ring(queue, queue->tx_sring, queue->config.tx_ring_ref);
-    unmap_ring(queue, queue->rx_sring, queue->config.rx_ring_ref);
+    xen_nic_pg_unmap_ring(queue->xgt, queue->tx_sring,
+                          queue->config.tx_ring_ref);
+    xen_nic_pg_unmap_ring(queue->xgt, queue->rx_sring,
+                          queue->config.rx_ring_ref);
     queue->tx_sring = NULL;
     queue->rx_sring = NULL;
     qemu_xen_gnttab_close(queue->xgt);
@@ -227,27 +211,18 @@ static void unmap_rings(XenNicPgQueue *queue)
 static int bind_event_channel(XenNicPgQueue *queue, uint32_t remote,
                               Error **errp)
 {
-    int port = qemu_xen_evtchn_bind_interdomain(queue->xeh,
-                                                queue->config.domid, remote);
-
-    if (port < 0) {
-        error_setg_errno(errp, errno, "cannot bind event-channel %u", remote);
-    }
-    return port;
+    return xen_nic_pg_bind_event_channel(queue->xeh, queue->config.domid,
+                                         remote, "event-channel", errp);
 }
 
 static bool bind_event_channels(XenNicPgQueue *queue, Error **errp)
 {
     const XenNicPgQueueConfig *config = &queue->config;
 
-    queue->xeh = qemu_xen_evtchn_open();
+    queue->xeh = xen_nic_pg_open_events(&queue->events, errp);
     if (!queue->xeh) {
-        error_setg_errno(errp, errno, "cannot open the event channel device");
         return false;
     }
-    event_notifier_init_fd(&queue->events, qemu_xen_evtchn_fd(queue->xeh));
-    qemu_set_cloexec(event_notifier_get_fd(&queue->events));
-
     queue->tx_port = bind_event_channel(queue, config->tx_event_channel, errp);
     if (queue->tx_port < 0) {
         return false;
@@ -360,6 +335,10 @@ static void set_headroom_here(void *opaque)
     /* What is in the burst is laid out already. */
     xen_nic_pg_rx_publish(set->queue);
     set->queue->config.headroom = set->headroom;
+    if (set->queue->rx.wanted) {
+        /* The frame that waits may need fewer slots now. */
+        set->queue->port->ops->wake(set->queue->port);
+    }
 }
 
 void xen_nic_pg_queue_set_headroom(XenNicPgQueue *queue, uint32_t headroom)
@@ -449,14 +428,10 @@ static void add_grants_here(void *opaque)
 }
 
 bool xen_nic_pg_queue_add_grants(XenNicPgQueue *queue,
-                                 const struct xen_netif_gref *grefs,
+                                 struct xen_netif_gref *grefs,
                                  unsigned int nr)
 {
-    ChangeGrants change = {
-        .queue = queue,
-        .grefs = (struct xen_netif_gref *)grefs,
-        .nr = nr,
-    };
+    ChangeGrants change = { .queue = queue, .grefs = grefs, .nr = nr };
 
     xen_nic_pg_port_call(queue->port, add_grants_here, &change);
     return change.nr_done == nr;

@@ -145,7 +145,7 @@ bool xen_nic_pg_queue_is_stalled(XenNicPgQueue *queue);
  * mapped, or is there already, or has unknown flags, or there's no room.
  */
 bool xen_nic_pg_queue_add_grants(XenNicPgQueue *queue,
-                                 const struct xen_netif_gref *grefs,
+                                 struct xen_netif_gref *grefs,
                                  unsigned int nr);
 
 /**
@@ -226,6 +226,7 @@ void xen_nic_pg_queue_rest(XenNicPgQueue *queue);
  * @packets: the same, for the port
  * @iov: the packets' iovecs: each has one for the port, one for what is copied
  *       of the beginning, and one per slot
+ * @segments_end: by frame, how many segments of @io it and those before it have
  * @nr_seen: requests, the last on the ring, that don't make up a frame yet
  * @nr_frames: frames in the burst
  * @next_frame: the first of them that hasn't been answered
@@ -248,6 +249,7 @@ typedef struct XenNicPgTx {
     XenNicPgFrame frames[XEN_NIC_PG_BURST];
     XenNicPgPacket packets[XEN_NIC_PG_BURST];
     struct iovec iov[3 * XEN_NIC_PG_BURST];
+    uint8_t segments_end[XEN_NIC_PG_BURST];
     unsigned int nr_seen;
     unsigned int nr_frames;
     unsigned int next_frame;

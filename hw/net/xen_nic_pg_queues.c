@@ -12,10 +12,10 @@
  *
  * Each port in use has a thread, in which its queues run, too.  The host's
  * kernel spreads flows over a tap's queues; what is left to spread is done in
- * the port.  If the guest asks for a hash of its own choice (xen_nic_pg_ctrl.c),
- * the kernel may be able to do that, too, provided that each queue has a port
- * of its own.  If not, only one port is left in use, as frames can't be moved
- * from one port to the queue of another.  See set_hash().
+ * the port.  If the guest asks for a hash of its own choice
+ * (xen_nic_pg_ctrl.c), the kernel may be able to do that, too, provided that
+ * each queue has a port of its own.  If not, only one port is left in use, as
+ * frames can't be moved from one port to the queue of another.  See set_hash().
  *
  * Connecting, and its way back, is in this order: the netdev's queues are
  * enabled, rings are mapped, ports are started, which lets their queues run.
@@ -57,6 +57,8 @@ struct XenNicPgQueues {
     XenNicPgCtrl *ctrl;
     bool connected;
 };
+
+static const XenNicPgHash no_hash;
 
 static XenNicPgPort *get_port(XenNicPgQueues *queues, unsigned int index)
 {
@@ -226,7 +228,6 @@ static bool connect_all(XenNicPgQueues *queues, const XenNicPgConfig *config,
 bool xen_nic_pg_queues_start(XenNicPgQueues *queues,
                              const XenNicPgConfig *config, Error **errp)
 {
-    static const XenNicPgHash none;
     const char *unused = NULL;
 
     g_assert(!queues->connected);
@@ -239,9 +240,8 @@ bool xen_nic_pg_queues_start(XenNicPgQueues *queues,
         disconnect_all(queues, &unused);
         return false;
     }
-    xen_nic_pg_mcast_clear(queues->shared.mcast);
     xen_nic_pg_mcast_apply(queues->shared.mcast, config->multicast_control);
-    spread_by(queues, &none);
+    spread_by(queues, &no_hash);
     queues->guest = config->queues[0].offloads;
     start_ports(queues);
     queues->connected = true;
@@ -260,7 +260,10 @@ const char *xen_nic_pg_queues_stop(XenNicPgQueues *queues)
     fault = xen_nic_pg_ctrl_free(queues->ctrl);
     queues->ctrl = NULL;
     stop_ports(queues);
+    xen_nic_pg_nic_steer(queues->nic, &no_hash);
     disconnect_all(queues, &fault);
+    xen_nic_pg_mcast_apply(queues->shared.mcast, false);
+    xen_nic_pg_mcast_clear(queues->shared.mcast);
     xen_nic_pg_queues_update_carrier(queues);
     return fault;
 }

@@ -84,7 +84,8 @@ void xen_nic_pg_queues_free(XenNicPgQueues *queues);
  * @config: what the frontend says; used only until this returns
  * @errp: where to report why it failed
  *
- * Returns: true on success; on failure all is as before.
+ * Returns: true on success; on failure nothing of the frontend is left, as
+ * before.
  */
 bool xen_nic_pg_queues_start(XenNicPgQueues *queues,
                              const XenNicPgConfig *config, Error **errp);

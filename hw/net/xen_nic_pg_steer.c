@@ -4,9 +4,9 @@
  *
  * The kernel chooses a tap's queue for each frame by a flow table of its own,
  * or by an eBPF program.  QEMU has one for virtio-net's receive-side scaling,
- * which computes the same Toeplitz hash as netif.h's and looks it up in the same
- * kind of table.  It needs a QEMU that is built with libbpf, and the privilege
- * to load it; where it can't be had, frames are spread by the port
+ * which computes the same Toeplitz hash as netif.h's and looks it up in the
+ * same kind of table.  It needs a QEMU that is built with libbpf, and the
+ * privilege to load it; where it can't be had, frames are spread by the port
  * (xen_nic_pg_queues.c).
  *
  * Frames without a hash go to the first queue.
@@ -45,12 +45,17 @@ XenNicPgSteer *xen_nic_pg_steer_new(NetClientState *netdev, Error **errp)
     return steer;
 }
 
+void xen_nic_pg_steer_stop(XenNicPgSteer *steer)
+{
+    attach(steer->netdev, -1);
+}
+
 void xen_nic_pg_steer_free(XenNicPgSteer *steer)
 {
     if (!steer) {
         return;
     }
-    attach(steer->netdev, -1);
+    xen_nic_pg_steer_stop(steer);
     ebpf_rss_unload(&steer->ebpf);
     g_free(steer);
 }

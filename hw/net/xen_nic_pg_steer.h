@@ -23,10 +23,16 @@ typedef struct XenNicPgSteer XenNicPgSteer;
 XenNicPgSteer *xen_nic_pg_steer_new(NetClientState *netdev, Error **errp);
 
 /**
- * xen_nic_pg_steer_free: let the kernel spread frames as it likes
+ * xen_nic_pg_steer_free: let the kernel spread frames as it likes for good
  * @steer: what xen_nic_pg_steer_new() returned, or NULL
  */
 void xen_nic_pg_steer_free(XenNicPgSteer *steer);
+
+/**
+ * xen_nic_pg_steer_stop: let the kernel spread frames as it likes for a while
+ * @steer: what xen_nic_pg_steer_new() returned
+ */
+void xen_nic_pg_steer_stop(XenNicPgSteer *steer);
 
 /**
  * xen_nic_pg_steer_apply: spread frames as the guest wants

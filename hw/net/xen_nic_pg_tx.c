@@ -173,19 +173,20 @@ static bool is_packet(const XenNicPgFrame *frame)
 /* A packet's iovecs point to its segments until prepare_packet(). */
 static void read_burst(XenNicPgTx *tx, XenGrantSegment **segments)
 {
+    unsigned int nr = 0;
+
     xen_grant_io_reset(tx->io);
     for (unsigned int i = 0; i < tx->nr_frames; i++) {
         const XenNicPgFrame *frame = &tx->frames[i];
 
-        if (!is_packet(frame)) {
-            continue;
-        }
-        for (unsigned int j = 0; j < frame->nr_slots; j++) {
+        for (unsigned int j = 0; is_packet(frame) && j < frame->nr_slots;
+             j++) {
             const XenNicPgSlot *slot = &frame->slots[j];
 
-            *segments++ = xen_grant_io_add(tx->io, slot->ref, slot->offset,
-                                           slot->size);
+            segments[nr++] = xen_grant_io_add(tx->io, slot->ref, slot->offset,
+                                              slot->size);
         }
+        tx->segments_end[i] = nr;
     }
     xen_grant_io_submit(tx->io);
 }
@@ -393,8 +394,8 @@ static bool pay_for(XenNicPgQueue *queue, unsigned int index)
     if (index < tx->nr_paid) {
         return true;
     }
-    if (!xen_nic_pg_credit_take(queue->shared->credit, tx->frames[index].size,
-                                &when)) {
+    if (!xen_nic_pg_credit_take(queue->shared->credit, queue,
+                                tx->frames[index].size, &when)) {
         timer_mod(tx->credit_timer, when);
         return false;
     }
@@ -527,9 +528,9 @@ static bool send_burst(XenNicPgQueue *queue)
     while (room && tx->next_frame < tx->nr_frames) {
         room = send_next(queue);
     }
-    if (tx->next_frame == tx->nr_frames) {
+    if (tx->next_frame) {
         /* What is answered isn't in use any more. */
-        xen_grant_io_reset(tx->io);
+        xen_grant_io_release(tx->io, tx->segments_end[tx->next_frame - 1]);
     }
     publish_responses(queue);
     if (!room) {
@@ -609,6 +610,7 @@ void xen_nic_pg_tx_attach(XenNicPgQueue *queue)
 
 void xen_nic_pg_tx_detach(XenNicPgQueue *queue)
 {
+    xen_nic_pg_credit_leave(queue->shared->credit, queue);
     g_clear_pointer(&queue->tx.bh, qemu_bh_delete);
     g_clear_pointer(&queue->tx.credit_timer, timer_free);
 }

@@ -131,7 +131,7 @@ XenGrant *xen_grant_cache_get(XenGrantCache *cache, uint32_t ref)
     return grant;
 }
 
-void xen_grant_cache_put(XenGrantCache *cache, XenGrant *grant)
+void xen_grant_cache_put(XenGrant *grant)
 {
     g_assert(grant->busy);
     grant->busy = false;

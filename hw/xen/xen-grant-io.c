@@ -158,7 +158,7 @@ XenGrantSegment *xen_grant_io_add_mapped(XenGrantIO *io, uint32_t ref)
 
 void xen_grant_io_give_back(XenGrantIO *io, XenGrantSegment *segment)
 {
-    xen_grant_cache_put(io->cache, segment->grant);
+    xen_grant_cache_put(segment->grant);
     segment->grant = NULL;
     io->stats.hits--;
 }
@@ -258,13 +258,19 @@ void xen_grant_io_submit(XenGrantIO *io)
     io->nr_copies = 0;
 }
 
-void xen_grant_io_reset(XenGrantIO *io)
+void xen_grant_io_release(XenGrantIO *io, unsigned int nr)
 {
-    for (unsigned int i = 0; i < io->nr_segments; i++) {
+    for (unsigned int i = 0; i < nr; i++) {
         if (io->segments[i].grant) {
-            xen_grant_cache_put(io->cache, io->segments[i].grant);
+            xen_grant_cache_put(io->segments[i].grant);
+            io->segments[i].grant = NULL;
         }
     }
+}
+
+void xen_grant_io_reset(XenGrantIO *io)
+{
+    xen_grant_io_release(io, io->nr_segments);
     io->nr_segments = 0;
     io->nr_copies = 0;
     io->arena_used = 0;

@@ -136,7 +136,7 @@ static bool touch(XenGrantCache *cache, uint32_t ref)
     }
     g_assert_cmpuint(grant->ref, ==, ref);
     g_assert_cmpuint(*(uint32_t *)grant->addr, ==, ref);
-    xen_grant_cache_put(cache, grant);
+    xen_grant_cache_put(grant);
     return true;
 }
 
@@ -186,7 +186,7 @@ static void test_busy_twice(void)
     insert_one(cache, 1);
     g_assert_cmpuint(xen_grant_cache_stats(cache)->busy, ==, 1);
     g_assert_cmpuint(xen.map_calls, ==, 1);
-    xen_grant_cache_put(cache, grant);
+    xen_grant_cache_put(grant);
     g_assert_false(grant->busy);
     g_assert_true(touch(cache, 1));
     end(cache);
@@ -346,7 +346,7 @@ static void test_busy_stays(void)
     g_assert_cmpuint(xen_grant_cache_stats(cache)->full, ==, 1);
     g_assert_cmpuint(xen.unmap_calls, ==, 0);
     g_assert_cmpuint(*(uint32_t *)grant->addr, ==, 1);
-    xen_grant_cache_put(cache, grant);
+    xen_grant_cache_put(grant);
     insert_one(cache, 9);
     g_assert_cmpuint(xen_grant_cache_stats(cache)->evicted, ==, 2);
     g_assert_true(touch(cache, 9));
@@ -376,7 +376,7 @@ static void put_all(XenGrantCache *cache, XenGrant **held, unsigned int nr)
 {
     for (unsigned int i = 0; i < nr; i++) {
         if (held[i]) {
-            xen_grant_cache_put(cache, held[i]);
+            xen_grant_cache_put(held[i]);
             held[i] = NULL;
         }
     }
@@ -426,7 +426,7 @@ static void test_added_is_busy(void)
     grant = xen_grant_cache_get(cache, 3);
     g_assert_nonnull(grant);
     g_assert_false(xen_grant_cache_remove(cache, 3));
-    xen_grant_cache_put(cache, grant);
+    xen_grant_cache_put(grant);
     g_assert_true(xen_grant_cache_remove(cache, 3));
     end(cache);
 }
@@ -449,7 +449,7 @@ static void test_hidden(void)
 
     /* It is unmapped with what was mapped with it, when nobody uses that. */
     g_assert_false(xen_grant_cache_forget(cache, 3));
-    xen_grant_cache_put(cache, grant);
+    xen_grant_cache_put(grant);
     g_assert_true(xen_grant_cache_forget(cache, 3));
     g_assert_true(xen_grant_cache_forget(cache, 3));
     g_assert_false(touch(cache, 4));
@@ -523,7 +523,7 @@ static void test_random(void)
         }
         if (held[ref]) {
             g_assert_null(xen_grant_cache_get(cache, ref));
-            xen_grant_cache_put(cache, held[ref]);
+            xen_grant_cache_put(held[ref]);
             held[ref] = NULL;
         } else if (g_test_rand_int_range(0, 100) == 0) {
             uint32_t refs[6];

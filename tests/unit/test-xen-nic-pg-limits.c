@@ -23,7 +23,7 @@ static unsigned int count_frames(XenNicPgCredit *credit, size_t size,
     unsigned int nr = 0;
     int64_t when;
 
-    while (nr < max && xen_nic_pg_credit_take(credit, size, &when)) {
+    while (nr < max && xen_nic_pg_credit_take(credit, NULL, size, &when)) {
         nr++;
     }
     return nr;
@@ -49,9 +49,10 @@ static void test_grant(void)
 
     xen_nic_pg_credit_set(credit, 10000, YEARS);
     g_assert_cmpuint(count_frames(credit, 1514, 1000), ==, 6);
-    g_assert_false(xen_nic_pg_credit_take(credit, 1514, &when));
+    g_assert_false(xen_nic_pg_credit_take(credit, NULL, 1514, &when));
     g_assert_cmpint(when, >, qemu_clock_get_ns(QEMU_CLOCK_REALTIME));
-    g_assert_true(xen_nic_pg_credit_take(credit, 10000 - 6 * 1514, &when));
+    g_assert_true(xen_nic_pg_credit_take(credit, NULL, 10000 - 6 * 1514,
+                                         &when));
     g_assert_cmpuint(count_frames(credit, 1, 1000), ==, 0);
     xen_nic_pg_credit_free(credit);
 }
@@ -63,9 +64,29 @@ static void test_adds_up(void)
     int64_t when;
 
     xen_nic_pg_credit_set(credit, 100, 1);
-    while (!xen_nic_pg_credit_take(credit, 65535, &when)) {
+    while (!xen_nic_pg_credit_take(credit, NULL, 65535, &when)) {
         g_assert_cmpint(when, >, 0);
     }
+    xen_nic_pg_credit_free(credit);
+}
+
+/* Who has to wait for much comes before those who want little. */
+static void test_in_turn(void)
+{
+    XenNicPgCredit *credit = xen_nic_pg_credit_new();
+    int big, small;
+    int64_t when;
+
+    xen_nic_pg_credit_set(credit, 1000, YEARS);
+    g_assert_false(xen_nic_pg_credit_take(credit, &big, 1500, &when));
+    g_assert_false(xen_nic_pg_credit_take(credit, &small, 60, &when));
+    g_assert_true(xen_nic_pg_credit_take(credit, &big, 1000, &when));
+    g_assert_false(xen_nic_pg_credit_take(credit, &small, 60, &when));
+    xen_nic_pg_credit_leave(credit, &big);
+    g_assert_false(xen_nic_pg_credit_take(credit, &big, 60, &when));
+    xen_nic_pg_credit_leave(credit, &small);
+    xen_nic_pg_credit_set(credit, 1000, YEARS);
+    g_assert_true(xen_nic_pg_credit_take(credit, &big, 60, &when));
     xen_nic_pg_credit_free(credit);
 }
 
@@ -144,6 +165,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xen-nic-pg-credit/unlimited", test_unlimited);
     g_test_add_func("/xen-nic-pg-credit/grant", test_grant);
     g_test_add_func("/xen-nic-pg-credit/adds-up", test_adds_up);
+    g_test_add_func("/xen-nic-pg-credit/in-turn", test_in_turn);
     g_test_add_func("/xen-nic-pg-mcast/list", test_list);
     g_test_add_func("/xen-nic-pg-mcast/others-pass", test_others_pass);
     g_test_add_func("/xen-nic-pg-mcast/bound", test_bound);

@@ -77,10 +77,9 @@ XenGrant *xen_grant_cache_get(XenGrantCache *cache, uint32_t ref);
 
 /**
  * xen_grant_cache_put: give a page back
- * @cache: the cache
  * @grant: what xen_grant_cache_get() returned
  */
-void xen_grant_cache_put(XenGrantCache *cache, XenGrant *grant);
+void xen_grant_cache_put(XenGrant *grant);
 
 /**
  * xen_grant_cache_insert: map references for later

@@ -138,6 +138,13 @@ XenGrantSegment *xen_grant_io_add_copied(XenGrantIO *io, uint32_t ref,
 void xen_grant_io_submit(XenGrantIO *io);
 
 /**
+ * xen_grant_io_release: put mapped pages back before the burst ends
+ * @io: the burst, which is submitted
+ * @nr: the first so many of its segments are no longer used
+ */
+void xen_grant_io_release(XenGrantIO *io, unsigned int nr);
+
+/**
  * xen_grant_io_reset: end the burst and begin the next
  * @io: the burst
  *
