@@ -36,7 +36,8 @@
  * a call.
  *
  * While the link is down the net layer has the file, and a netdev that is
- * deleted counts as down.
+ * deleted counts as down.  Frames that come while no frontend is connected are
+ * dropped, as the interface has no carrier then.
  *
  * The main loop takes the file and gives it back; in between, the port's
  * thread alone uses it.
@@ -67,6 +68,9 @@
 
 /* After so many bursts, others in the same context have their turn. */
 #define BURSTS_PER_RUN 4
+
+/* A tap's queue is 1,000 frames long, if nobody has changed that. */
+#define OLD_FRAMES_MAX 4096
 
 QEMU_BUILD_BUG_ON(READ_BURST > XEN_NIC_PG_FDIO_BURST);
 QEMU_BUILD_BUG_ON(READ_BURST > XEN_NIC_PG_BURST);
@@ -568,6 +572,24 @@ static void give_file_back(XenNicPgTapPort *tap)
     tap->nc->peer->info->poll(tap->nc->peer, true);
 }
 
+/*
+ * Drop what the tap holds from before there was a frontend, as the net layer
+ * would have done next: it isn't for this one, and would take its buffers.
+ */
+static void drop_old_frames(XenNicPgTapPort *tap)
+{
+    TapFrame *frame = &tap->frames[0];
+    unsigned int nr = 0;
+    ssize_t size;
+
+    prepare_frame(frame, tap->iov, NULL, 0);
+    while (nr++ < OLD_FRAMES_MAX &&
+           (size = readv(tap->fd, frame->iov, frame->nr_iov)) > 0) {
+        frame->size = size;
+        deliver_frame(tap, frame);
+    }
+}
+
 static void tap_start(XenNicPgPort *port, const XenNicPgOffloads *guest)
 {
     XenNicPgTapPort *tap = to_tap(port);
@@ -576,10 +598,11 @@ static void tap_start(XenNicPgPort *port, const XenNicPgOffloads *guest)
     tap->expect_long = false;
     tap->nr_frames = 0;
     tap->next_frame = 0;
-    xen_nic_pg_set_netdev_offloads(tap->nc->peer, guest);
     if (link_is_up(tap)) {
         take_file(tap);
+        drop_old_frames(tap);
     }
+    xen_nic_pg_set_netdev_offloads(tap->nc->peer, guest);
 }
 
 static void tap_stop(XenNicPgPort *port)
