@@ -15,7 +15,8 @@
  * fragments. UDP isn't reliable, but a window of a few datagrams or
  * WINDOW_BYTES must fit into any queue and socket, so the receiver acknowledges
  * each window, and a datagram that doesn't arrive is an error. Waiting ends
- * after PATIENCE seconds: only a lost datagram takes so long.
+ * after PATIENCE seconds: only a lost datagram takes so long. A guest that is
+ * saved interrupts what waits, as a signal does; it waits once more.
  *
  * The program is linked statically, so that it runs in a guest that has
  * nothing else.
@@ -205,12 +206,12 @@ static void write_piece(int fd, const uint8_t *data, size_t size)
     size_t done = 0;
 
     while (done < size) {
-        ssize_t n = write(fd, data + done, size - done);
+        ssize_t n = TEMP_FAILURE_RETRY(write(fd, data + done, size - done));
 
-        if (n < 0 && errno != EINTR) {
+        if (n < 0) {
             fail("sending: %s", strerror(errno));
         }
-        done += n < 0 ? 0 : n;
+        done += n;
     }
 }
 
@@ -233,7 +234,7 @@ static void send_tcp(int fd, uint64_t seed, uint64_t bytes, Flow *flow)
         fail("shutdown: %s", strerror(errno));
     }
     /* the end of the connection says that the receiver has it all */
-    if (read(fd, data, 1) != 0) {
+    if (TEMP_FAILURE_RETRY(read(fd, data, 1)) != 0) {
         fail("the receiver did not end the connection");
     }
 }
@@ -241,14 +242,14 @@ static void send_tcp(int fd, uint64_t seed, uint64_t bytes, Flow *flow)
 static void receive_tcp(int listener, Flow *flow)
 {
     static uint8_t data[PIECE_MAX];
-    int fd = accept(listener, NULL, NULL);
+    int fd = TEMP_FAILURE_RETRY(accept(listener, NULL, NULL));
     ssize_t n;
 
     if (fd < 0) {
         fail("no connection: %s", strerror(errno));
     }
     set_patience(fd);
-    while ((n = read(fd, data, sizeof(data))) > 0) {
+    while ((n = TEMP_FAILURE_RETRY(read(fd, data, sizeof(data)))) > 0) {
         add_to_flow(flow, data, n);
     }
     if (n < 0) {
