@@ -64,8 +64,9 @@ class Guest:
         self.create()
         return self
 
-    def __exit__(self, *unused):
-        if self.lab.usable():
+    def __exit__(self, failure, *unused):
+        # After a failure there is something to be seen, and then no machine.
+        if failure is None:
             self.destroy()
 
     @property

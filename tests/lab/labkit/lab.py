@@ -31,6 +31,7 @@ for log in /var/log/xen/console/*.log; do
         "$log" | tail -n 25
 done
 echo "--- xl list"; xl list
+echo "--- counters"; timeout 60 xen-nic-pg-stat --json --once
 echo "--- backends in xenstore"
 xenstore-ls /local/domain/0/backend 2>&1 | tail -n 60
 echo "--- links"; ip -br link
