@@ -6,9 +6,9 @@ the key xdp-headroom, and goes through Reconfiguring while traffic runs.  From
 then on the program looks for frames behind that room, and drops what isn't a
 frame there (labxdp.c).
 
-netfront itself drops what doesn't fit into one page then, so dom0 sends no GSO.
-A frame that is on the ring at the change isn't where the program looks for it.
-TCP recovers from that; UDP is sent only while nothing changes.
+netfront itself drops what doesn't fit into one page then, so dom0 sends no
+GSO.  A frame that is on the ring at the change isn't where the program looks
+for it.  TCP recovers from that; UDP is sent only while nothing changes.
 """
 
 import re
@@ -16,7 +16,8 @@ import re
 from labkit import ethtool, flow
 
 TCP_BYTES = 16 << 20
-UDP_MAX = 9000
+# Larger ones are fragments: they take another queue, and overtake others.
+UDP_MAX = 1472
 START = ('labxdp eth0 >/tmp/xdp 2>&1 & echo $! >/tmp/xdp.pid; '
          'until grep -q "attached\\|labxdp:" /tmp/xdp; do sleep 0.2; done; '
          'cat /tmp/xdp')
