@@ -7,9 +7,9 @@ which the vif must connect anew.  Two connections, one each way, are open all
 the while; they must move data again, and both ends must have seen the same.
 
 Nothing of the old connection may be left.  Xen tells which pages of a domain
-are mapped (xl debug-keys g): the old domain must be gone from that list, as one
-with a page still mapped stays in it, and of the new one as many pages must be
-mapped as of the first.
+are mapped (xl debug-keys g): the old domain must be gone from that list, since
+one with a page still mapped stays in it, and of the new one as many pages must
+be mapped as of the first.
 """
 
 import re

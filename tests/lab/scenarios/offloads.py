@@ -2,10 +2,10 @@
 """What ethtool -K switches in the guest takes effect at the backend.
 
 On a vif's own tap, the guest's TCP comes in GSO frames as long as it has tso
-and what tso needs, sg and, for IPv6, the transmit checksum, and in none without.
-On a tap without virtio-net header the device has to compute what the guest
-leaves to it, and counts that: segments, and checksums.  netfront can't have
-rx and the IPv4 transmit checksum switched off.
+and what tso needs, sg and, for IPv6, the transmit checksum, and in none
+without.  On a tap without virtio-net header the device has to compute what the
+guest leaves to it, and counts that: segments, and checksums.  netfront can't
+have rx and the IPv4 transmit checksum switched off.
 
 Each setting is switched and switched back, and data must arrive unchanged.
 """
