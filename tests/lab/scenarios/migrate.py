@@ -24,6 +24,9 @@ COMMANDS = (
     # An empty command in place of ssh has the receiver run here
     ('migrated', "xl migrate -s '' {name} 'xl migrate-receive'", True),
 )
+# Debian's Xen has no shadow paging, so it can't tell which pages a PV guest
+# writes while it runs: "Failed to enable logdirty", whatever the backend is.
+KINDS = {'pv': COMMANDS[:2], 'pvh': COMMANDS}
 MOVED_BYTES = 8 << 20
 
 
@@ -85,7 +88,7 @@ def move_about(lab, kind):
                                           (lab.host, guest))]
         flow.start(flows)
         wait_for_traffic(lab, guest)
-        for what, command, anew in COMMANDS:
+        for what, command, anew in KINDS[kind]:
             move(lab, guest, '%s: %s' % (kind, what), command, anew)
         flow.stop(flows)
         said = flow.compare(lab, kind + ': the connections have lived '
@@ -98,5 +101,5 @@ def move_about(lab, kind):
 
 
 def run(lab):
-    for kind in ('pv', 'pvh'):
+    for kind in KINDS:
         move_about(lab, kind)
