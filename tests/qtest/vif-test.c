@@ -711,6 +711,18 @@ void vif_test_expect_received(VifTest *test, const void *frame, size_t len)
     xensim_rx_frame_free(rx);
 }
 
+/* End the test, and tell where a frame may have been lost. */
+static void fail_to_receive(VifTest *test)
+{
+    g_autoptr(JsonNode) stats = vif_test_stats(test);
+    g_autofree char *counters = json_to_string(stats, true);
+    g_autofree char *interfaces = NULL;
+
+    g_file_get_contents("/proc/net/dev", &interfaces, NULL, NULL);
+    g_error("no queue receives a frame; the kernel counts:\n%s\n"
+            "the vif counts:\n%s", interfaces ?: "nothing", counters);
+}
+
 XensimRxFrame *vif_test_receive_any(VifTest *test, unsigned int *queue)
 {
     gint64 end = g_get_monotonic_time() + XENSIM_PATIENCE * 1000ll;
@@ -726,7 +738,8 @@ XensimRxFrame *vif_test_receive_any(VifTest *test, unsigned int *queue)
         }
         g_usleep(100);
     }
-    g_error("no queue receives a frame");
+    fail_to_receive(test);
+    return NULL;
 }
 
 void vif_test_works(VifTest *test)
