@@ -30,11 +30,18 @@
 #include "qemu/cutils.h"
 #include "qemu/iov.h"
 #include "qemu/sockets.h"
+#include "qemu/units.h"
 #include "trace.h"
 #include "xen_nic_pg_netdev.h"
 #include "xen_nic_pg_queue.h"
 #include "xen_nic_pg_steer.h"
 #include "xen_nic_pg_tap.h"
+
+/* Longer than any frame that a tap gives, with its header */
+#define OLD_FRAME_ROOM (128 * KiB)
+
+/* A tap's queue is 1,000 frames long, if nobody has changed that. */
+#define OLD_FRAMES_MAX 4096
 
 typedef struct XenNicPgNetdevPort {
     XenNicPgPort port;
@@ -182,6 +189,36 @@ void xen_nic_pg_set_netdev_offloads(NetClientState *netdev,
                      guest->gso6, 0, 0, 0, 0);
 }
 
+void xen_nic_pg_drop_old_frames(XenNicPgPort *port, NetClientState *netdev)
+{
+    static const struct virtio_net_hdr none;
+    size_t vnet_len = port->offloads ? sizeof(none) : 0;
+    g_autofree uint8_t *data = g_malloc(OLD_FRAME_ROOM);
+    struct iovec iov = { .iov_base = data };
+    ssize_t size;
+
+    if (netdev->info->type != NET_CLIENT_DRIVER_TAP) {
+        return;
+    }
+    for (int i = 0; i < OLD_FRAMES_MAX; i++) {
+        size = read(tap_get_fd(netdev), data, OLD_FRAME_ROOM);
+        if (size < 0) {
+            return;
+        }
+        if (size > vnet_len) {
+            XenNicPgBytes bytes = {
+                .iov = &iov,
+                .nr_iov = 1,
+                .offset = vnet_len,
+                .size = size - vnet_len,
+            };
+
+            iov.iov_len = size;
+            xen_nic_pg_port_receive(port, &none, &bytes);
+        }
+    }
+}
+
 static void set_offloads(XenNicPgPort *opaque, const XenNicPgOffloads *guest)
 {
     XenNicPgNetdevPort *port = container_of(opaque, XenNicPgNetdevPort, port);
@@ -197,6 +234,14 @@ static void netdev_detach(XenNicPgPort *port)
     netdev_wake(port);
 }
 
+static void netdev_start(XenNicPgPort *opaque, const XenNicPgOffloads *guest)
+{
+    XenNicPgNetdevPort *port = container_of(opaque, XenNicPgNetdevPort, port);
+
+    xen_nic_pg_drop_old_frames(opaque, port->nc->peer);
+    set_offloads(opaque, guest);
+}
+
 static void netdev_stop(XenNicPgPort *port)
 {
     set_offloads(port, NULL);
@@ -204,7 +249,7 @@ static void netdev_stop(XenNicPgPort *port)
 
 static const XenNicPgPortOps netdev_port_ops = {
     .name = "netdev",
-    .start = set_offloads,
+    .start = netdev_start,
     .stop = netdev_stop,
     .detach = netdev_detach,
     .send = netdev_send,

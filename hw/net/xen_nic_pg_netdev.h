@@ -118,6 +118,16 @@ bool xen_nic_pg_nic_link_is_up(XenNicPgNic *nic);
 void xen_nic_pg_nic_set_carrier(XenNicPgNic *nic, bool on);
 
 /**
+ * xen_nic_pg_drop_old_frames: drop what a tap holds from before there was a
+ *                             frontend
+ * @port: the port, which isn't started; its queues count the frames
+ * @netdev: its queue of the netdev; nothing happens if it isn't a tap
+ *
+ * They aren't for this frontend, and would take its receive buffers.
+ */
+void xen_nic_pg_drop_old_frames(XenNicPgPort *port, NetClientState *netdev);
+
+/**
  * xen_nic_pg_set_netdev_offloads: tell a netdev what the guest takes
  * @netdev: a netdev with virtio-net headers
  * @guest: what it takes, or NULL: nothing

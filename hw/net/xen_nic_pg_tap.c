@@ -69,9 +69,6 @@
 /* After so many bursts, others in the same context have their turn. */
 #define BURSTS_PER_RUN 4
 
-/* A tap's queue is 1,000 frames long, if nobody has changed that. */
-#define OLD_FRAMES_MAX 4096
-
 QEMU_BUILD_BUG_ON(READ_BURST > XEN_NIC_PG_FDIO_BURST);
 QEMU_BUILD_BUG_ON(READ_BURST > XEN_NIC_PG_BURST);
 QEMU_BUILD_BUG_ON(READ_BURST * FRAME_IOV < 2 + FRAME_PAGES);
@@ -572,24 +569,6 @@ static void give_file_back(XenNicPgTapPort *tap)
     tap->nc->peer->info->poll(tap->nc->peer, true);
 }
 
-/*
- * Drop what the tap holds from before there was a frontend, as the net layer
- * would have done next: it isn't for this one, and would take its buffers.
- */
-static void drop_old_frames(XenNicPgTapPort *tap)
-{
-    TapFrame *frame = &tap->frames[0];
-    unsigned int nr = 0;
-    ssize_t size;
-
-    prepare_frame(frame, tap->iov, NULL, 0);
-    while (nr++ < OLD_FRAMES_MAX &&
-           (size = readv(tap->fd, frame->iov, frame->nr_iov)) > 0) {
-        frame->size = size;
-        deliver_frame(tap, frame);
-    }
-}
-
 static void tap_start(XenNicPgPort *port, const XenNicPgOffloads *guest)
 {
     XenNicPgTapPort *tap = to_tap(port);
@@ -600,8 +579,8 @@ static void tap_start(XenNicPgPort *port, const XenNicPgOffloads *guest)
     tap->next_frame = 0;
     if (link_is_up(tap)) {
         take_file(tap);
-        drop_old_frames(tap);
     }
+    xen_nic_pg_drop_old_frames(port, tap->nc->peer);
     xen_nic_pg_set_netdev_offloads(tap->nc->peer, guest);
 }
 
