@@ -18,8 +18,9 @@ from labkit import ethtool, flow
 TCP_BYTES = 16 << 20
 # Larger ones are fragments: they take another queue, and overtake others.
 UDP_MAX = 1472
-START = ('labxdp eth0 >/tmp/xdp 2>&1 & echo $! >/tmp/xdp.pid; '
-         'until grep -q "attached\\|labxdp:" /tmp/xdp; do sleep 0.2; done; '
+START = ('rm -f /tmp/xdp; labxdp eth0 >/tmp/xdp 2>&1 & '
+         'echo $! >/tmp/xdp.pid; '
+         'until grep -qs "attached\\|labxdp:" /tmp/xdp; do sleep 0.2; done; '
          'cat /tmp/xdp')
 STOP = ('kill $(cat /tmp/xdp.pid); until grep -q "passed\\|labxdp:" /tmp/xdp; '
         'do sleep 0.2; done; tail -n 1 /tmp/xdp')
