@@ -23,9 +23,13 @@ xengnttab_handle *xen_nic_pg_open_grants(Error **errp)
 void *xen_nic_pg_map_ring(xengnttab_handle *xgt, uint32_t domid, uint32_t ref,
                           const char *key, Error **errp)
 {
-    void *ring = qemu_xen_gnttab_map_refs(xgt, 1, domid, &ref,
-                                          PROT_READ | PROT_WRITE);
+    void *ring;
 
+    /* Linux' gntdev gives up when it is interrupted. */
+    do {
+        ring = qemu_xen_gnttab_map_refs(xgt, 1, domid, &ref,
+                                        PROT_READ | PROT_WRITE);
+    } while (!ring && errno == EINTR);
     if (!ring) {
         error_setg_errno(errp, errno, "cannot map %s %u", key, ref);
     }

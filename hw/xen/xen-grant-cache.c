@@ -176,13 +176,18 @@ static void forget_refs(XenGrantCache *cache, XenGrantMapping *mapping)
     }
 }
 
-/* Map what was added.  Returns false, with nothing mapped, on failure. */
+/*
+ * Map what was added.  Returns false, with nothing mapped, on failure.  Linux'
+ * gntdev gives up when it is interrupted, which io_uring does, too.
+ */
 static bool mapping_map(XenGrantCache *cache, XenGrantMapping *mapping)
 {
-    cache->stats.map_calls++;
-    mapping->addr = qemu_xen_gnttab_map_refs(cache->xgt, mapping->nr_pages,
-                                             cache->domid, mapping->refs,
-                                             cache->prot);
+    do {
+        cache->stats.map_calls++;
+        mapping->addr = qemu_xen_gnttab_map_refs(cache->xgt, mapping->nr_pages,
+                                                 cache->domid, mapping->refs,
+                                                 cache->prot);
+    } while (!mapping->addr && errno == EINTR);
     if (!mapping->addr) {
         cache->failures++;
         return false;

@@ -22,6 +22,7 @@ static struct {
     GHashTable *mapped;         /* address -> Mapped */
     GHashTable *bad;            /* references that can't be mapped */
     unsigned int pages;
+    unsigned int interrupts;    /* map calls still to be interrupted */
     unsigned int map_calls;
     unsigned int unmap_calls;
 } xen;
@@ -43,6 +44,12 @@ static void *map_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
     xen.map_calls++;
     g_assert_cmpuint(domid, ==, DOMID);
     g_assert_cmpuint(count, >, 0);
+    errno = EINTR;
+    if (xen.interrupts) {
+        xen.interrupts--;
+        return NULL;
+    }
+    errno = EINVAL;
     for (uint32_t i = 0; i < count; i++) {
         if (g_hash_table_contains(xen.bad, GUINT_TO_POINTER(refs[i]))) {
             return NULL;
@@ -489,6 +496,23 @@ static void test_shown_again(void)
     end(cache);
 }
 
+/* A call that was interrupted is made again; others that fail are not. */
+static void test_interrupted(void)
+{
+    XenGrantCache *cache = begin(8);
+
+    xen.interrupts = 3;
+    insert_range(cache, 3, 2);
+    g_assert_cmpuint(xen.map_calls, ==, 4);
+    g_assert_cmpuint(xen_grant_cache_mapped(cache), ==, 2);
+    xen.interrupts = 1;
+    g_assert_true(xen_grant_cache_add(cache, 7));
+    refuse(9);
+    g_assert_false(xen_grant_cache_add(cache, 9));
+    g_assert_cmpuint(xen.map_calls, ==, 7);
+    end(cache);
+}
+
 static void test_without_inserting(void)
 {
     XenGrantCache *cache = begin(0);
@@ -571,6 +595,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xen-grant-cache/hidden-gets-stale",
                     test_hidden_gets_stale);
     g_test_add_func("/xen-grant-cache/shown-again", test_shown_again);
+    g_test_add_func("/xen-grant-cache/interrupted", test_interrupted);
     g_test_add_func("/xen-grant-cache/without-inserting",
                     test_without_inserting);
     g_test_add_func("/xen-grant-cache/random", test_random);

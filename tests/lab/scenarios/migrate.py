@@ -26,7 +26,7 @@ COMMANDS = (
 )
 # Debian's Xen has no shadow paging, so it can't tell which pages a PV guest
 # writes while it runs: "Failed to enable logdirty", whatever the backend is.
-KINDS = {'pv': COMMANDS[:2], 'pvh': COMMANDS}
+KINDS = {'pv': COMMANDS[:2], 'pvh': COMMANDS[2:]}
 MOVED_BYTES = 8 << 20
 
 
