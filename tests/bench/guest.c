@@ -70,8 +70,12 @@ static void wait_rx(Guest *guest)
     int more;
 
     RING_FINAL_CHECK_FOR_RESPONSES(&queue->rx, more);
-    if (!more) {
-        xensim_wait_event(guest->sim, queue->rx_port, 1);
+    if (!more && !xensim_wait_event(guest->sim, queue->rx_port, 1)) {
+        /*
+         * QEMU's xen_nic doesn't ask to be told of buffers when it has none
+         * for a frame, and waits for any event.
+         */
+        xensim_notify(guest->sim, queue->rx_port);
     }
 }
 
