@@ -22,6 +22,20 @@
 #define MTU_MIN 68
 #define MTU_MAX 65521
 
+/* A decimal number, without sign or blanks */
+static bool parse_range(const char *text, uint32_t min, uint32_t max,
+                        uint32_t *value)
+{
+    uint64_t number;
+
+    if (!qemu_isdigit(text[0]) || qemu_strtou64(text, NULL, 10, &number) < 0 ||
+        number < min || number > max) {
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
 /*
  * The frontend's keys
  */
@@ -41,7 +55,6 @@ static bool read_range(struct XenLegacyDevice *xendev, const char *key,
     g_autofree char *text = xenstore_read_fe_str(xendev, key);
     g_autofree char *expected = min ? g_strdup_printf("from %u to", min)
                                     : g_strdup("up to");
-    uint64_t number;
 
     if (!text && missing >= 0) {
         *value = missing;
@@ -52,15 +65,13 @@ static bool read_range(struct XenLegacyDevice *xendev, const char *key,
                    "%u", key, expected, max);
         return false;
     }
-    if (!qemu_isdigit(text[0]) || qemu_strtou64(text, NULL, 10, &number) < 0 ||
-        number < min || number > max) {
+    if (!parse_range(text, min, max, value)) {
         g_autofree char *escaped = g_strescape(text, NULL);
 
         error_setg(errp, "frontend key '%s' is '%.40s', expected a number %s "
                    "%u", key, escaped, expected, max);
         return false;
     }
-    *value = number;
     return true;
 }
 
@@ -325,19 +336,13 @@ static bool read_mtu(struct XenLegacyDevice *xendev, uint32_t *mtu,
                      Error **errp)
 {
     g_autofree char *text = xenstore_read_be_str(xendev, "mtu");
-    uint64_t number;
 
     *mtu = 0;
-    if (!text) {
-        return true;
-    }
-    if (!qemu_isdigit(text[0]) || qemu_strtou64(text, NULL, 10, &number) < 0 ||
-        number < MTU_MIN || number > MTU_MAX) {
+    if (text && !parse_range(text, MTU_MIN, MTU_MAX, mtu)) {
         error_setg(errp, "backend key 'mtu' is '%.40s', expected a number "
                    "from %u to %u", text, MTU_MIN, MTU_MAX);
         return false;
     }
-    *mtu = number;
     return true;
 }
 

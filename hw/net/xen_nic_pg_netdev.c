@@ -193,13 +193,15 @@ void xen_nic_pg_drop_old_frames(XenNicPgPort *port, NetClientState *netdev)
 {
     static const struct virtio_net_hdr none;
     size_t vnet_len = port->offloads ? sizeof(none) : 0;
-    g_autofree uint8_t *data = g_malloc(OLD_FRAME_ROOM);
-    struct iovec iov = { .iov_base = data };
+    g_autofree uint8_t *data = NULL;
+    struct iovec iov;
     ssize_t size;
 
     if (netdev->info->type != NET_CLIENT_DRIVER_TAP) {
         return;
     }
+    data = g_malloc(OLD_FRAME_ROOM);
+    iov.iov_base = data;
     for (int i = 0; i < OLD_FRAMES_MAX; i++) {
         size = read(tap_get_fd(netdev), data, OLD_FRAME_ROOM);
         if (size < 0) {
