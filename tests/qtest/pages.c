@@ -100,3 +100,17 @@ void pages_add_ways(const char *path, GTestDataFunc function)
         g_test_add_data_func(name, &ways[i], function);
     }
 }
+
+void pages_refuse_write(VifTest *test, uint32_t ref, uint32_t frame)
+{
+    uint8_t data[PAGES_FRAME], before[XENSIM_PAGE_SIZE];
+
+    memcpy(before, xensim_page(test->sim, frame), sizeof(before));
+    vif_test_fill(data, sizeof(data));
+    raw_put_rx(test, 3, ref);
+    raw_push_rx(test);
+    vif_test_peer_send(test, NULL, data, sizeof(data));
+    g_assert_cmpint(raw_expect_rx(test, 3).status, ==, NETIF_RSP_ERROR);
+    g_assert_cmpmem(xensim_page(test->sim, frame), sizeof(before), before,
+                    sizeof(before));
+}

@@ -71,4 +71,12 @@ void pages_expect(VifTest *test, const PagesWay *way, const char *counter,
  */
 void pages_add_ways(const char *path, GTestDataFunc function);
 
+/**
+ * pages_refuse_write: post a page that may only be read, and send a frame: the
+ *                     guest gets an error, and the page stays as it is
+ * @ref: the page's grant
+ * @frame: the page
+ */
+void pages_refuse_write(VifTest *test, uint32_t ref, uint32_t frame);
+
 #endif /* TESTS_QTEST_PAGES_H */
