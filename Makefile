@@ -12,7 +12,7 @@ FUZZ_SECONDS := 60
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check check-unit check-qtest check-lab coverage fuzz qemu \
-        tools lab-image lab-shell bench bench-lab patches docs clean
+        tools guest lab-image lab-shell bench bench-lab patches docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | \
@@ -50,7 +50,11 @@ tools: ## xen-nic-pgd and the lab's programs
 	@$(DEPS) meson
 	@scripts/meson-build $(BUILD)
 
-lab-image: qemu tools ## the lab's disk image, from Debian packages
+guest: ## the netfront for Linux guests: build/guest/KERNEL/*.ko
+	@$(DEPS) guest
+	@scripts/guest-build $(BUILD)
+
+lab-image: qemu tools guest ## the lab's disk image, from Debian packages
 	@$(DEPS) lab
 	@$(STEP) 'lab: image' $(LAB) image
 

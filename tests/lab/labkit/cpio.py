@@ -59,6 +59,13 @@ class Cpio:
             self.add_data(name, source.read(),
                           stat.S_IMODE(os.stat(path).st_mode))
 
+    def add_tree(self, folder):
+        """Add all files below a directory, by their paths from there."""
+        for place, _, names in os.walk(folder):
+            for name in names:
+                path = os.path.join(place, name)
+                self.add_file(os.path.relpath(path, folder), path)
+
     def add_char_device(self, name, major, minor):
         """Add a character device node."""
         self.add_parents(name)

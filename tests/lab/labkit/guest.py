@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests: unmodified Debian kernels with a ramdisk, started by xl create.
 
+A guest has one of the kernels that scripts/kernels.py names, and one of two
+netfronts: the kernel's own, "stock", or ours, "pg".
+
 A guest has a number; from it come its addresses (10.0.0.N and fd00::N) and
 its vif's MAC address.  dom0 is 10.0.0.1 and fd00::1, on the bridge xenbr0.
 Which backend serves the vif is the matter of backend.py.
@@ -12,6 +15,12 @@ So guests have tsc_mode "native".
 """
 
 import collections
+
+from . import payload
+
+# By the netfront: its module, and its name among the drivers of the Xen bus
+FRONTENDS = {'stock': ('xen-netfront', 'vif'),
+             'pg': ('xen-netfront-pg', 'xen-netfront-pg')}
 
 KINDS = ('pv', 'pvh', 'hvm')
 
@@ -44,12 +53,14 @@ class Guest:
     """One guest, known to xl by its name."""
 
     def __init__(self, lab, name, kind='pv', number=2, vif='', options='',
-                 extra='', vcpus=1):
+                 extra='', vcpus=1, frontend='stock', kernel='6.1'):
         """Describe a guest; create() starts it.
 
         @vif: further settings of the vif ("devid=1,rate=…"); None: no vif
         @options: further lines for the xl config
         @extra: further words for the kernel's command line
+        @frontend: the netfront, 'stock' or 'pg'
+        @kernel: the name of the kernel
         """
         self.lab = lab
         self.name = name
@@ -59,6 +70,8 @@ class Guest:
         self.options = options
         self.extra = extra
         self.vcpus = vcpus
+        self.frontend = frontend
+        self.kernel = kernel
 
     def __enter__(self):
         self.create()
@@ -87,10 +100,12 @@ class Guest:
         """The xl config."""
         lines = ['name = "%s"' % self.name,
                  'type = "%s"' % self.kind,
-                 'kernel = "/lab/guest/vmlinuz"',
-                 'ramdisk = "/lab/guest/initrd"',
-                 'extra = "console=hvc0 quiet lab.addr=%d %s"'
-                 % (self.number, self.extra),
+                 'kernel = "/lab/guest/vmlinuz-%s"' % self.kernel,
+                 'ramdisk = "/lab/guest/initrd-%s"' % self.kernel,
+                 'extra = "console=hvc0 quiet lab.addr=%d%s %s"'
+                 % (self.number,
+                    ' lab.netfront=pg' if self.frontend == 'pg' else '',
+                    self.extra),
                  'memory = 256',
                  'vcpus = %d' % self.vcpus,
                  'tsc_mode = "native"',
@@ -122,6 +137,12 @@ class Guest:
 
     def create(self):
         """Start the guest, and wait until it takes commands."""
+        if self.frontend == 'pg' and not payload.built(
+                payload.NETFRONT % self.kernel):
+            raise LookupError('frontend pg: not built: %s (below %s); try '
+                              '"make lab-image"'
+                              % (payload.NETFRONT % self.kernel,
+                                 payload.BUILD))
         self.lab.backend.create(self)
         if self.kind == 'hvm':
             self.lab.say('%s: hvm: waiting for the firmware and the kernel'
@@ -156,9 +177,10 @@ class Guest:
 
     def reload_driver(self, parameters=''):
         """Unload and load the guest's netfront."""
-        self.run('echo vif-0 >/sys/bus/xen/drivers/vif/unbind; '
-                 'modprobe -r xen-netfront && modprobe xen-netfront '
-                 + parameters)
+        module, driver = FRONTENDS[self.frontend]
+        self.run('echo vif-0 >/sys/bus/xen/drivers/{0}/unbind; '
+                 'modprobe -r {1} && modprobe {1} {2}'
+                 .format(driver, module, parameters))
         self.configure_net()
 
     def run(self, command, timeout=300):

@@ -88,8 +88,9 @@ class Machine:
                    '-display', 'none', '-no-reboot',
                    '-serial', 'file:' + self.console_log,
                    '-kernel', image_dir + '/xen', '-append', XEN_OPTIONS,
-                   '-initrd', '%s/vmlinuz %s,%s/initrd.dom0'
-                   % (image_dir, LINUX_OPTIONS, image_dir)]
+                   '-initrd', '%s/vmlinuz-%s %s,%s/initrd.dom0'
+                   % (image_dir, image.DOM0_KERNEL, LINUX_OPTIONS,
+                      image_dir)]
         for disk in disks:
             command += ['-drive', 'file=%s,if=virtio,format=raw,snapshot=on'
                         % disk]

@@ -3,17 +3,22 @@
 
 dom0 mounts it on /lab:
 
-  dom0/           init and agent
-  bin/            the device model under test, the tools, the lab's programs
-  guest/initrd    the guests' ramdisk: Debian's part with ours behind it
-  guest/vmlinuz   Debian's kernel
+  dom0/                 init and agent
+  bin/                  the device model under test, the tools, the lab's
+                        programs
+  guest/initrd-KERNEL   the guests' ramdisk: Debian's part, ours behind it, and
+                        the modules of both
+  guest/vmlinuz-KERNEL  Debian's kernel
 
-Our programs come from the build directory as the build left them; one that
-isn't built is left out, so that the lab runs with the kernel's backend alone.
+Our programs and modules come from the build directory as the build left them;
+one that isn't built is left out, so that the lab runs with the kernel's
+backend and netfront alone.
 """
 
 import os
 import shutil
+
+import kernels
 
 from . import cpio, image
 
@@ -27,6 +32,7 @@ DEVICE_MODEL = 'qemu/qemu-system-x86_64'
 DAEMON = 'meson/tools/xen-nic-pgd'
 PROGRAMS = ['meson/tests/lab/labflow', 'meson/tests/lab/labxdp']
 FLOOR = 'meson/tests/bench/bench-native'
+NETFRONT = 'guest/%s/xen-netfront-pg.ko'    # % a kernel's name
 
 # Of the sources.
 STAT = os.path.join(TOP, 'tools/xen-nic-pg-stat')
@@ -35,19 +41,38 @@ STAT = os.path.join(TOP, 'tools/xen-nic-pg-stat')
 def built(name):
     """Return the path of a built program, or None."""
     path = os.path.join(BUILD, name)
-    return path if os.access(path, os.X_OK) else None
+    return path if os.path.exists(path) else None
 
 
-def write_guest_initrd(base, path):
-    """Write the guests' ramdisk: Debian's part, then ours."""
+def add_modules(archive, modules, kernel, tree):
+    """Add to a guest's ramdisk what it may load, our module with it.
+
+    @modules: the directory with Debian's modules
+    @tree: a new directory to put them together
+    """
+    shutil.copytree(modules, tree)
+    netfront = built(NETFRONT % kernel.name)
+    if netfront:
+        updates = '%s/lib/modules/%s/updates' % (tree, kernel.release)
+        os.mkdir(updates)
+        shutil.copy(netfront, updates)
+        image.index_modules(tree, kernel.release)
+    archive.add_tree(tree)
+    shutil.rmtree(tree)
+
+
+def write_guest_initrd(image_dir, kernel, path):
+    """Write a kernel's ramdisk for guests: Debian's part, then ours."""
     own = path + '.own'
     archive = cpio.Cpio(own)
     archive.add_file('init', os.path.join(LAB, 'guest/init'))
     for program in filter(None, map(built, PROGRAMS)):
         archive.add_file('lab/bin/' + os.path.basename(program), program)
+    add_modules(archive, '%s/modules-%s' % (image_dir, kernel.name), kernel,
+                path + '.modules')
     archive.close()
     with open(path, 'wb') as out:
-        for part in (base, own):
+        for part in (image_dir + '/guest.cpio', own):
             with open(part, 'rb') as source:
                 shutil.copyfileobj(source, out)
     os.unlink(own)
@@ -64,8 +89,11 @@ def write_payload(image_dir, work):
                                     PROGRAMS)):
         shutil.copy(program, tree + '/bin')
     shutil.copy(STAT, tree + '/bin')
-    shutil.copy(image_dir + '/vmlinuz', tree + '/guest')
-    write_guest_initrd(image_dir + '/guest.cpio', tree + '/guest/initrd')
+    for kernel in kernels.ensure_kernels().values():
+        shutil.copy('%s/vmlinuz-%s' % (image_dir, kernel.name),
+                    tree + '/guest')
+        write_guest_initrd(image_dir, kernel,
+                           '%s/guest/initrd-%s' % (tree, kernel.name))
     path = os.path.join(work, 'payload.img')
     if os.path.exists(path):
         os.unlink(path)

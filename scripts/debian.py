@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian packages, downloaded and unpacked without root.
+
+apt resolves and downloads with a configuration, a package database and a
+cache of its own, so the user's stay as they are, and what is installed on
+this machine doesn't matter.  The mirrors are those that the machine's own apt
+sources name, so no host name is written here.  dpkg-deb unpacks; no
+maintainer script runs.
+"""
+
+import glob
+import os
+import subprocess
+
+SUITE = 'bookworm'
+BACKPORTS = SUITE + '-backports'
+
+# A user's path doesn't name the folders of depmod and mke2fs.
+ENVIRONMENT = {**os.environ, 'LC_ALL': 'C.UTF-8',
+               'PATH': os.environ['PATH'] + ':/usr/sbin:/sbin'}
+
+
+class DebianError(Exception):
+    """Packages can't be had, or not be used; the message says why."""
+
+
+def run(*command, **options):
+    """Run a command; raise DebianError with its output if it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT,
+                          errors='replace', check=False, **options)
+    if done.returncode:
+        raise DebianError('%s: exit code %d\n%s'
+                          % (' '.join(command[:6]), done.returncode,
+                             done.stdout[-3000:]))
+    return done.stdout
+
+
+def find_sources(suites):
+    """Return apt source lines for SUITE and @suites, by the own mirrors."""
+    listing = run('apt-get', 'indextargets', '--format',
+                  '$(LABEL) $(REPO_URI)', 'Created-By: Packages')
+    mirrors = {}
+    for line in listing.splitlines():
+        label, _, uri = line.partition(' ')
+        mirrors.setdefault(label, uri)
+    if 'Debian' not in mirrors:
+        raise DebianError("no Debian mirror in this machine's apt sources "
+                          "(apt-get indextargets lists none labelled Debian); "
+                          "run apt-get update")
+    lines = ['deb %s %s main' % (mirrors['Debian'], suite)
+             for suite in (SUITE,) + suites]
+    if 'Debian-Security' in mirrors:
+        lines.append('deb %s %s-security main'
+                     % (mirrors['Debian-Security'], SUITE))
+    return lines
+
+
+class Apt:
+    """An apt of its own, for a machine on which nothing is installed."""
+
+    def __init__(self, folder, *suites):
+        """Make it in the new directory @folder, for SUITE and @suites.
+
+        Of @suites, packages are only taken where a call asks for it.
+        """
+        self.archives = os.path.join(folder, 'cache/archives')
+        for part in ('lists/partial', 'cache/archives/partial', 'state'):
+            os.makedirs(os.path.join(folder, part))
+        with open(os.path.join(folder, 'sources.list'), 'w',
+                  encoding='utf-8') as sources:
+            sources.write('\n'.join(find_sources(suites)) + '\n')
+        open(os.path.join(folder, 'status'), 'w', encoding='utf-8').close()
+        settings = {
+            'Dir::Etc::SourceList': folder + '/sources.list',
+            'Dir::Etc::SourceParts': '/dev/null',
+            'Dir::Etc::Preferences': '/dev/null',
+            'Dir::Etc::PreferencesParts': '/dev/null',
+            'Dir::State': folder + '/state',
+            'Dir::State::Lists': folder + '/lists',
+            'Dir::State::status': folder + '/status',
+            'Dir::Cache': folder + '/cache',
+            'APT::Architecture': 'amd64',
+            'APT::Architectures': 'amd64',
+            'APT::Install-Recommends': 'false',
+            'APT::Sandbox::User': '',
+            'Debug::NoLocking': 'true',
+        }
+        self.command = ['apt-get', '-qq']
+        for name, value in settings.items():
+            self.command += ['-o', '%s=%s' % (name, value)]
+        run(*self.command, 'update')
+
+    def download_all(self, packages):
+        """Download @packages and what they need; return the .deb files."""
+        run(*self.command, '-y', '--download-only', 'install', *packages)
+        return sorted(glob.glob(self.archives + '/*.deb'))
+
+    def list_all(self, packages, suite=None):
+        """Return the names of @packages and of what they need.
+
+        @suite: take this suite's packages, where it has them
+        """
+        plan = run(*self.command, *prefer(suite), '--simulate', 'install',
+                   *packages)
+        return [line.split()[1] for line in plan.splitlines()
+                if line.startswith('Inst ')]
+
+    def download(self, packages, target, suite=None):
+        """Download just @packages to the directory @target."""
+        run(*self.command, *prefer(suite), 'download', *packages, cwd=target)
+
+
+def prefer(suite):
+    """Return apt's option for a suite to be preferred, if there is one."""
+    return ['--target-release', suite] if suite else []
+
+
+def unpack(deb, tree, *names):
+    """Unpack a package into @tree: all of it, or paths by patterns."""
+    with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', deb],
+                          stdout=subprocess.PIPE) as source:
+        run('tar', '-x', '--keep-directory-symlink', '--no-same-owner',
+            '--wildcards', '-C', tree, *names, stdin=source.stdout)
+    if source.returncode:
+        raise DebianError('dpkg-deb cannot unpack ' + deb)
