@@ -48,22 +48,25 @@ class Figures:
 
         What was measured are the rows, in the order of the first time.
         """
-        heads = list(sides) + ['%s/%s' % pair for pair in ratios]
+        heads = list(sides) + ['%s / %s' % pair for pair in ratios]
         widths = [max(len(head), 9) + 2 for head in heads]
         units = {what: row['unit'] for (_, what), row in self.rows.items()}
-        lines = ['%-26s' % 'median' + ''.join(
+        lines = ['%-26s' % ('median' if sides else 'ratio') + ''.join(
             head.rjust(width) for head, width in zip(heads, widths))]
         for what, unit in units.items():
-            bench, direction, size = what
-            label = ' '.join(filter(None, [
-                bench, direction, size and '%d B' % size]))
             cells = [format_number(self.median(side, what), '%.1f')
                      for side in sides]
             cells += [format_number(self.ratio(*pair, what), '%.2f')
                       for pair in ratios]
-            lines.append('%-26s' % (label + ', ' + unit) + ''.join(
+            lines.append('%-26s' % (label(what) + ', ' + unit) + ''.join(
                 cell.rjust(width) for cell, width in zip(cells, widths)))
         return '\n'.join(lines)
+
+
+def label(what):
+    """Name what was measured, for people."""
+    bench, direction, size = what
+    return ' '.join(filter(None, [bench, direction, size and '%d B' % size]))
 
 
 def format_number(value, how):

@@ -54,7 +54,7 @@ def play(lab, results):
                                ('dom0_to_guest', True)):
             lab.say('TCP with iperf3, ' + name.replace('_', ' '))
             results['tcp_mbit_' + name] = round(
-                measure.measure_tcp(lab, guest, to_guest), 1)
+                measure.measure_tcp(lab, guest, to_guest).rate, 1)
         if lab.backend.name == 'xen_nic_pg':
             results['counters'] = lab.read_stats(guest)
     left = lab.find_leftovers()

@@ -162,6 +162,14 @@ class Guest:
         """What dom0 calls the guest's network interface."""
         return 'vif%d.%d' % (self.domid(), devid)
 
+    def is_persistent(self):
+        """Tell whether both ends have agreed on persistent grants."""
+        code, output = self.lab.machine.try_run(
+            'xenstore-read /local/domain/%d/device/vif/0/feature-persistent'
+            % self.domid())
+        return (self.lab.backend.name == 'xen_nic_pg' and code == 0 and
+                output.strip() == '1')
+
     def counters(self):
         """Return the counters of the two directions, summed over queues."""
         total = {'tx': collections.Counter(), 'rx': collections.Counter()}

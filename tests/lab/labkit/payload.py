@@ -30,7 +30,8 @@ BUILD = os.environ.get('LAB_BUILD') or os.path.join(TOP, 'build')
 # Paths below that.
 DEVICE_MODEL = 'qemu/qemu-system-x86_64'
 DAEMON = 'meson/tools/xen-nic-pgd'
-PROGRAMS = ['meson/tests/lab/labflow', 'meson/tests/lab/labxdp']
+PROGRAMS = ['meson/tests/lab/' + name
+            for name in ('labflow', 'labgso', 'labxdp')]
 FLOOR = 'meson/tests/bench/bench-native'
 NETFRONT = 'guest/%s/xen-netfront-pg.ko'    # % a kernel's name
 
