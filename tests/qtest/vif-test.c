@@ -336,11 +336,22 @@ VifTest *vif_test_new(const VifTestOptions *options)
     return test;
 }
 
+/* Behind that, the kernel knows that a tap has a link, and drops no frame. */
+static void settle_tap(VifTest *test)
+{
+    if (is_tap(test)) {
+        tap_has_link(VIF_TEST_TAP_NAME);
+    }
+}
+
 void vif_test_expect_state(VifTest *test, enum xenbus_state state)
 {
     if (!xensim_vif_wait_backend(test->sim, VIF_TEST_HANDLE, state)) {
         show_log(test);
         g_error("the backend doesn't come to state %d", state);
+    }
+    if (state == XenbusStateConnected) {
+        settle_tap(test);
     }
 }
 
@@ -431,9 +442,7 @@ void vif_test_connect(VifTest *test, const XensimFrontConfig *config)
         show_log(test);
         g_error("the vif doesn't connect: %s", error ?: "no error");
     }
-    if (is_tap(test)) {
-        tap_has_link(VIF_TEST_TAP_NAME);
-    }
+    settle_tap(test);
     test->connected = true;
 }
 
