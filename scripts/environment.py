@@ -5,6 +5,9 @@ With AddressSanitizer and UBSan, a finding ends the program, so that no test
 overlooks it; with ThreadSanitizer, the program ends with a failure.  Leaks that
 aren't ours are known by the functions on their stacks, GLib's included, which
 takes the unwinder that needs no frame pointers.
+
+ThreadSanitizer sees by malloc() and free() when one thread's memory becomes
+another's, so GLib has to use these for list elements too, and no slabs.
 """
 
 import os
@@ -33,4 +36,6 @@ def for_xensim(build, binary):
     if binary != 'qemu':
         env['XEN_NIC_PG_SANITIZED'] = '1'
         env.update(SANITIZERS)
+    if binary == 'qemu-races':
+        env['G_SLICE'] = 'always-malloc'
     return env
