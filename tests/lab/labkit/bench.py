@@ -237,7 +237,7 @@ def run_bench(sides, names, rounds, kind, kernel, path=None):
                 bench.run_side(side)
             bench.results.write(path)
     except (machines.CommandError, machines.MachineError):
-        lab.show_failure('')
+        lab.show_logs()
         raise
     finally:
         lab.stop()

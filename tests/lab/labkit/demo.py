@@ -26,7 +26,7 @@ def check_pings(lab, guest):
     """Ping the guest; all pings must come back."""
     output = lab.dom0('ping -A -q -c %d -W 30 %s' % (PINGS, guest.address()))
     if ' 0% packet loss' not in output:
-        raise labs.CheckFailed(output)
+        raise labs.CheckFailed('no ping is lost', output)
     return float(re.search('= [0-9.]+/([0-9.]+)/', output).group(1))
 
 
@@ -59,7 +59,7 @@ def play(lab, results):
             results['counters'] = lab.read_stats(guest)
     left = lab.find_leftovers()
     if left:
-        raise labs.CheckFailed('left behind:\n' + left)
+        raise labs.CheckFailed('nothing is left behind', left)
 
 
 def print_counters(counters):
@@ -103,9 +103,7 @@ def run_demo(backend):
         results['pass'] = True
     except (labs.CheckFailed, machines.CommandError, machines.MachineError,
             LookupError) as failure:
-        lab.explain(failure)
-        if lab.machine:
-            lab.show_failure('')
+        lab.record_failure(failure)
     finally:
         lab.stop()
     path = os.path.join(payload.BUILD, 'demo', 'results.json')

@@ -14,7 +14,7 @@ import itertools
 
 PORTS = itertools.count(6000)
 ENDLESS = 1 << 60
-PATIENCE = 900
+PATIENCE = 300
 
 RECEIVE = ('labflow receive {protocol} {listen} {port}{last} '
            '>/tmp/received-{port} 2>&1 & '

@@ -6,7 +6,8 @@ what dom0 and the guests do and calls lab.check() for what must hold; a
 command that fails, or a guest that doesn't answer, fails the scenario as
 well.  Several scenarios share one boot.  After each the lab checks that
 nothing is left behind; after a failure the machine is booted anew, so that no
-scenario suffers from another.
+scenario suffers from another.  A scenario that the emulated machine has spoilt
+(faults.py) is repeated, and that is told.
 """
 
 import json
@@ -15,6 +16,7 @@ import sys
 import time
 
 from . import backend as backends
+from . import faults
 from . import guest as guests
 from . import machine as machines
 from . import payload
@@ -38,6 +40,17 @@ echo "--- links"; ip -br link
 echo "--- dmesg"; dmesg | tail -n 20
 '''
 
+# Where the CPUs of guests that stand still are, twice
+STILL_COMMAND = '''
+for _ in 1 2; do
+    xl vcpu-list
+    for id in $(xl list | awk 'NR > 2 { print $2 }'); do
+        /usr/lib/xen-*/bin/xenctx -a "$id" 2>&1 | head -n 20
+    done
+    sleep 1
+done
+'''
+
 LEFT_COMMAND = '''
 xl list | awk 'NR > 1 && $1 != "Domain-0"'
 ip -o link | grep -oE 'vif[0-9]+\\.[0-9]+[^:@]*'
@@ -52,6 +65,10 @@ true
 class CheckFailed(Exception):
     """A check of a scenario did not hold."""
 
+    def __init__(self, what, detail):
+        super().__init__('\n'.join(filter(None, (what, detail))))
+        self.what = what
+
 
 class Lab:
     """A machine with a backend, and the results so far."""
@@ -65,6 +82,8 @@ class Lab:
         self.tap = tap
         self.scenario = None
         self.results = []
+        self.kinds = {}
+        self.repeated = 0
 
     def say(self, text):
         """Tell whoever watches what is going on."""
@@ -138,13 +157,15 @@ class Lab:
 
     def guest(self, *args, **options):
         """Describe a guest; `with lab.guest(…) as g` runs it."""
-        return guests.Guest(self, *args, **options)
+        guest = guests.Guest(self, *args, **options)
+        self.kinds[guest.name] = guest.kind
+        return guest
 
     def check(self, holds, what, detail=''):
-        """Record whether something holds; a failure ends the scenario."""
-        self.record(bool(holds), what)
+        """Record that something holds; a failure ends the scenario."""
         if not holds:
-            raise CheckFailed(detail)
+            raise CheckFailed(what, detail)
+        self.record(True, what)
 
     def record(self, holds, what):
         """Note one result, and print it in TAP."""
@@ -155,10 +176,8 @@ class Lab:
                                       len(self.results), self.scenario, what),
                   flush=True)
 
-    def show_failure(self, text):
-        """Print what helps to understand a failure."""
-        if text:
-            self.explain(text)
+    def show_logs(self):
+        """Print what the machine's programs have said."""
         if self.usable():
             self.explain(self.machine.try_run(LOG_COMMAND, 120)[1])
         else:
@@ -181,15 +200,28 @@ class Lab:
             time.sleep(0.5)
         return left
 
-    def lost_by_emulator(self):
-        """Tell whether Xen has seen an HVM or PVH guest triple fault.
+    def find_emulator_fault(self):
+        """Return what the emulated machine has done to Xen or a guest."""
+        if not self.machine:
+            return ''
+        return faults.find_fault(self.machine.read_console(),
+                                 map(self.kinds.get, self.machine.silent))
 
-        The backend, which only writes to granted pages, can't cause that; the
-        emulated SVM has been seen to (docs/lab.rst).
-        """
-        path = os.path.join(self.out_dir, 'console.log')
-        with open(path, errors='replace') as log:
-            return 'Triple fault' in log.read()
+    def show_silent_guests(self):
+        """Print what is to be known of guests that don't answer."""
+        if self.machine.silent and self.usable():
+            self.explain(self.machine.try_run(STILL_COMMAND, 120)[1])
+
+    def record_failure(self, failure):
+        """Note why a scenario has ended early, and what helps to explain it."""
+        if isinstance(failure, CheckFailed):
+            self.record(False, failure.what)
+        else:
+            self.record(False, 'everything could be carried out')
+        self.explain(failure)
+        if self.machine:
+            self.show_silent_guests()
+            self.show_logs()
 
     def play(self, scenario, repeats=2):
         """Run one scenario; return whether all went well."""
@@ -202,20 +234,16 @@ class Lab:
             scenario.run(self)
             left = self.find_leftovers()
             self.check(not left, 'nothing is left behind', left)
-        except CheckFailed as failure:
-            self.show_failure(failure)
-            return False
-        except (machines.CommandError, machines.MachineError,
+        except (CheckFailed, machines.CommandError, machines.MachineError,
                 LookupError) as failure:
-            if repeats and self.machine and self.lost_by_emulator():
-                self.say('a guest was lost to a triple fault in the emulated '
-                         'SVM: %s once more' % scenario.name)
+            fault = self.find_emulator_fault()
+            if repeats and fault:
+                self.say('%s: %s once more' % (fault, scenario.name))
+                self.show_silent_guests()
                 self.stop()
+                self.repeated += 1
                 return self.play(scenario, repeats - 1)
-            self.record(False, 'everything could be carried out')
-            self.explain(failure)
-            if self.machine:
-                self.show_failure('')
+            self.record_failure(failure)
             return False
         finally:
             self.say('%s: %d s' % (scenario.name, time.monotonic() - start))

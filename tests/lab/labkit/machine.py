@@ -7,7 +7,9 @@ snapshot=on, so nothing that happens in the machine outlives it.  The serial
 console (Xen's and dom0's kernel messages) goes to a file; commands go over a
 virtio-serial port to dom0/agent.
 
-One thread reads the agent's messages and sorts them by request.  Times out
+One thread reads the agent's messages and sorts them by request.  Another one
+looks for Xen's last words, as a Xen that has crashed may leave the machine
+running, and ends it when Xen had the time to say all of them.  Times out
 here are generous and only keep a broken machine from hanging the run: that a
 check passes never depends on time.
 """
@@ -27,10 +29,11 @@ import threading
 import time
 import tty
 
-from . import image, payload
+from . import faults, image, payload
 
 BOOT_TIMEOUT = 300
 COMMAND_TIMEOUT = 300
+DEATH_TIME = 10
 
 XEN_OPTIONS = ('console=com1 com1=115200,8n1 loglvl=info guest_loglvl=warning '
                'dom0_mem=1024M,max:1024M')
@@ -58,14 +61,15 @@ class Machine:
         self.answers = {}
         self.lock = threading.Lock()
         self.ready = threading.Event()
+        self.silent = set()     # guests that don't answer at all
 
     def boot(self):
         """Start the machine and wait for dom0's agent."""
         try:
             self._start(image.ensure_image())
             self.sock = self._connect('agent')
-            threading.Thread(target=self._read_messages,
-                             daemon=True).start()
+            for target in self._read_messages, self._watch_xen:
+                threading.Thread(target=target, daemon=True).start()
             end = time.monotonic() + BOOT_TIMEOUT
             while not self.ready.wait(0.2):
                 if self.process.poll() is not None:
@@ -134,6 +138,15 @@ class Machine:
                 answers.put({'rc': -1})
             self.sock = None
 
+    def _watch_xen(self):
+        """End the machine if Xen has crashed."""
+        while self.alive():
+            if faults.xen_has_died(self.read_console()):
+                time.sleep(DEATH_TIME)
+                self.process.kill()
+                return
+            time.sleep(1)
+
     def _request(self, **message):
         """Send a request; return the queue of its answers."""
         with self.lock:
@@ -158,6 +171,9 @@ class Machine:
                 return -1, output + '\n[lab: dom0 does not answer]\n'
             if 'rc' in answer:
                 return answer['rc'], output
+            if 'silent' in answer:
+                self.silent.add(answer['silent'])
+                continue
             output += answer['data']
             if show:
                 show(answer['data'])

@@ -55,6 +55,9 @@ def run_scenarios(names, backend):
                 lab.stop()
     finally:
         lab.stop()
+    if lab.repeated:
+        lab.say("repeated %d scenario%s for the emulator's sake"
+                % (lab.repeated, 's' if lab.repeated > 1 else ''))
     lab.write_results(lab.out_dir + '/results.json')
     print('1..%d' % len(lab.results))
     failed = sum(not result['ok'] for result in lab.results)
