@@ -26,7 +26,7 @@ check: ## all tests; the last line counts them
 
 check-unit: ## the tests that need no Xen
 	@scripts/check $(BUILD) style docs patches unit device tools xensim \
-	    qtest sanitized races fuzz bench coverage
+	    qtest sanitized races fuzz bench coverage guest
 
 check-qtest: ## the device on a simulated Xen
 	@scripts/check $(BUILD) xensim qtest
