@@ -12,7 +12,8 @@ FUZZ_SECONDS := 60
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check check-unit check-qtest check-lab coverage fuzz qemu \
-        tools guest lab-image lab-shell bench bench-lab patches docs clean
+        tools guest guest-deb lab-image lab-shell bench bench-lab patches \
+        docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | \
@@ -54,7 +55,11 @@ guest: ## the netfront for Linux guests: build/guest/KERNEL/*.ko
 	@$(DEPS) guest
 	@scripts/guest-build $(BUILD)
 
-lab-image: qemu tools guest ## the lab's disk image, from Debian packages
+guest-deb: ## the same as a package that DKMS builds, in build/deb
+	@$(DEPS) deb
+	@$(STEP) 'guest: package' scripts/guest-deb $(BUILD)
+
+lab-image: qemu tools guest guest-deb ## the lab's disk image, from Debian packages
 	@$(DEPS) lab
 	@$(STEP) 'lab: image' $(LAB) image
 
