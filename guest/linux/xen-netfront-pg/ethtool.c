@@ -10,10 +10,25 @@
 
 #include "netfront.h"
 
-#define NAME_OF(counter) #counter,
+static const char * const tx_names[PGNET_TX_COUNTERS] = {
+	[PGNET_TX_PACKETS] = "packets",
+	[PGNET_TX_BYTES] = "bytes",
+	[PGNET_TX_STOPPED] = "stopped",
+	[PGNET_TX_NOTIFIED] = "notified",
+	[PGNET_TX_ERRORS] = "errors",
+	[PGNET_TX_DROPPED] = "dropped",
+};
 
-static const char * const tx_names[] = { PGNET_TX_COUNTERS(NAME_OF) };
-static const char * const rx_names[] = { PGNET_RX_COUNTERS(NAME_OF) };
+static const char * const rx_names[PGNET_RX_COUNTERS] = {
+	[PGNET_RX_PACKETS] = "packets",
+	[PGNET_RX_BYTES] = "bytes",
+	[PGNET_RX_COPIED] = "copied",
+	[PGNET_RX_LENT] = "lent",
+	[PGNET_RX_STARVED] = "starved",
+	[PGNET_RX_NOTIFIED] = "notified",
+	[PGNET_RX_ERRORS] = "errors",
+	[PGNET_RX_DROPPED] = "dropped",
+};
 
 static void get_drvinfo(struct net_device *netdev,
 			struct ethtool_drvinfo *info)
@@ -71,7 +86,7 @@ static int get_sset_count(struct net_device *netdev, int set)
 	if (set != ETH_SS_STATS)
 		return -EOPNOTSUPP;
 	return 1 + netdev->real_num_tx_queues *
-		(ARRAY_SIZE(tx_names) + ARRAY_SIZE(rx_names));
+		(PGNET_TX_COUNTERS + PGNET_RX_COUNTERS);
 }
 
 static void get_strings(struct net_device *netdev, u32 set, u8 *data)
@@ -82,41 +97,23 @@ static void get_strings(struct net_device *netdev, u32 set, u8 *data)
 		return;
 	ethtool_sprintf(&data, "persistent");
 	for (i = 0; i < netdev->real_num_tx_queues; i++) {
-		for (j = 0; j < ARRAY_SIZE(tx_names); j++)
+		for (j = 0; j < PGNET_TX_COUNTERS; j++)
 			ethtool_sprintf(&data, "tx_queue_%u_%s", i,
 					tx_names[j]);
-		for (j = 0; j < ARRAY_SIZE(rx_names); j++)
+		for (j = 0; j < PGNET_RX_COUNTERS; j++)
 			ethtool_sprintf(&data, "rx_queue_%u_%s", i,
 					rx_names[j]);
 	}
 }
 
-#define READ_COUNTER(counter) *data++ = u64_stats_read(&stats->counter);
-
-/* Write a half's counters; return where the next ones go */
-static u64 *read_tx_counters(const struct pgnet_tx_stats *stats, u64 *data)
+/* Read the first @count counters; return where the next ones go */
+static u64 *read_counters(const struct pgnet_counters *counters,
+			  unsigned int count, u64 *data)
 {
-	u64 *first = data;
-	unsigned int start;
+	unsigned int i;
 
-	do {
-		data = first;
-		start = u64_stats_fetch_begin(&stats->sync);
-		PGNET_TX_COUNTERS(READ_COUNTER)
-	} while (u64_stats_fetch_retry(&stats->sync, start));
-	return data;
-}
-
-static u64 *read_rx_counters(const struct pgnet_rx_stats *stats, u64 *data)
-{
-	u64 *first = data;
-	unsigned int start;
-
-	do {
-		data = first;
-		start = u64_stats_fetch_begin(&stats->sync);
-		PGNET_RX_COUNTERS(READ_COUNTER)
-	} while (u64_stats_fetch_retry(&stats->sync, start));
+	for (i = 0; i < count; i++)
+		*data++ = pgnet_read_counter(counters, i);
 	return data;
 }
 
@@ -128,8 +125,10 @@ static void get_ethtool_stats(struct net_device *netdev,
 
 	*data++ = net->persistent;
 	for (i = 0; i < netdev->real_num_tx_queues; i++) {
-		data = read_tx_counters(&net->stats[i].tx, data);
-		data = read_rx_counters(&net->stats[i].rx, data);
+		data = read_counters(&net->stats[i].tx, PGNET_TX_COUNTERS,
+				     data);
+		data = read_counters(&net->stats[i].rx, PGNET_RX_COUNTERS,
+				     data);
 	}
 }
 

@@ -5,9 +5,9 @@
  * xenbus says that there is a vif, and what state its backend is in:
  *
  *   backend           frontend
- *   InitWait          (disconnects if it was connected,) connects -> Connected
+ *   InitWait          ends a former connection, makes one; is Connected then
  *   Connected         has a carrier
- *   Closing, Closed   disconnects -> Closed; connects again from InitWait
+ *   Closing, Closed   ends the connection; is Closed until InitWait
  *
  * So a backend may go away and come back, or another one in its place: with or
  * without a farewell.  See netfront.h for how the driver works.

@@ -118,19 +118,6 @@ static int set_features(struct net_device *netdev, netdev_features_t features)
 	return 0;
 }
 
-static u64 read_counter(const struct u64_stats_sync *sync,
-			const u64_stats_t *counter)
-{
-	unsigned int start;
-	u64 value;
-
-	do {
-		start = u64_stats_fetch_begin(sync);
-		value = u64_stats_read(counter);
-	} while (u64_stats_fetch_retry(sync, start));
-	return value;
-}
-
 static void get_stats64(struct net_device *netdev,
 			struct rtnl_link_stats64 *total)
 {
@@ -138,17 +125,17 @@ static void get_stats64(struct net_device *netdev,
 	unsigned int i;
 
 	for (i = 0; i < net->max_queues; i++) {
-		const struct pgnet_tx_stats *tx = &net->stats[i].tx;
-		const struct pgnet_rx_stats *rx = &net->stats[i].rx;
+		const struct pgnet_counters *tx = &net->stats[i].tx;
+		const struct pgnet_counters *rx = &net->stats[i].rx;
 
-		total->tx_packets += read_counter(&tx->sync, &tx->packets);
-		total->tx_bytes += read_counter(&tx->sync, &tx->bytes);
-		total->tx_errors += read_counter(&tx->sync, &tx->errors);
-		total->tx_dropped += read_counter(&tx->sync, &tx->dropped);
-		total->rx_packets += read_counter(&rx->sync, &rx->packets);
-		total->rx_bytes += read_counter(&rx->sync, &rx->bytes);
-		total->rx_errors += read_counter(&rx->sync, &rx->errors);
-		total->rx_dropped += read_counter(&rx->sync, &rx->dropped);
+		total->tx_packets += pgnet_read_counter(tx, PGNET_TX_PACKETS);
+		total->tx_bytes += pgnet_read_counter(tx, PGNET_TX_BYTES);
+		total->tx_errors += pgnet_read_counter(tx, PGNET_TX_ERRORS);
+		total->tx_dropped += pgnet_read_counter(tx, PGNET_TX_DROPPED);
+		total->rx_packets += pgnet_read_counter(rx, PGNET_RX_PACKETS);
+		total->rx_bytes += pgnet_read_counter(rx, PGNET_RX_BYTES);
+		total->rx_errors += pgnet_read_counter(rx, PGNET_RX_ERRORS);
+		total->rx_dropped += pgnet_read_counter(rx, PGNET_RX_DROPPED);
 	}
 }
 

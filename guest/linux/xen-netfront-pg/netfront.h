@@ -153,54 +153,69 @@ struct pgnet_queue {
 	struct pgnet_stats *stats;
 };
 
-/*
- * Counters: X(name in ethtool -S, after "tx_queue_N_" or "rx_queue_N_").
- *
- * tx: stopped      how often the ring was full, and the queue stopped
- *     notified     events sent to the backend
- *     errors       frames that the backend refused
- *     dropped      frames that can't be sent: too long, or not connected
- * rx: copied       frames that were copied
- *     lent         frames whose pages went to the stack
- *     starved      frames that were copied for want of pages
- *     notified     events sent to the backend
- *     errors       frames that make no sense, or that the backend calls bad
- *     dropped      frames for which there was no memory
+/* Counters of a queue's transmitting half, written with the TX lock */
+enum pgnet_tx_counter {
+	PGNET_TX_PACKETS,
+	PGNET_TX_BYTES,
+	PGNET_TX_STOPPED,	/* how often the ring was full */
+	PGNET_TX_NOTIFIED,	/* events sent to the backend */
+	PGNET_TX_ERRORS,	/* requests that the backend refused */
+	PGNET_TX_DROPPED,	/* frames: too long, or nobody to send to */
+	PGNET_TX_COUNTERS
+};
+
+/* Counters of a queue's receiving half, written in the NAPI poll */
+enum pgnet_rx_counter {
+	PGNET_RX_PACKETS,
+	PGNET_RX_BYTES,
+	PGNET_RX_COPIED,	/* frames that were copied */
+	PGNET_RX_LENT,		/* frames whose pages went to the stack */
+	PGNET_RX_STARVED,	/* frames that were copied for want of pages */
+	PGNET_RX_NOTIFIED,	/* events sent to the backend */
+	PGNET_RX_ERRORS,	/* frames that make no sense, or are said to be bad */
+	PGNET_RX_DROPPED,	/* frames for which there was no memory */
+	PGNET_RX_COUNTERS
+};
+
+/**
+ * struct pgnet_counters - counters of one half of a queue
+ * @sync: lets a 32-bit reader see 64-bit values
+ * @values: indexed by enum pgnet_rx_counter, or enum pgnet_tx_counter, which
+ *          has fewer
  */
-#define PGNET_TX_COUNTERS(X) \
-	X(packets) X(bytes) X(stopped) X(notified) X(errors) X(dropped)
-#define PGNET_RX_COUNTERS(X) \
-	X(packets) X(bytes) X(copied) X(lent) X(starved) X(notified) \
-	X(errors) X(dropped)
-
-#define PGNET_COUNTER(name) u64_stats_t name;
-
-/* Counters of the transmitting half, written under the TX lock */
-struct pgnet_tx_stats {
+struct pgnet_counters {
 	struct u64_stats_sync sync;
-	PGNET_TX_COUNTERS(PGNET_COUNTER)
+	u64_stats_t values[PGNET_RX_COUNTERS];
 };
 
-/* Counters of the receiving half, written in the NAPI poll */
-struct pgnet_rx_stats {
-	struct u64_stats_sync sync;
-	PGNET_RX_COUNTERS(PGNET_COUNTER)
-};
-
-#undef PGNET_COUNTER
-
+/* Counters of a queue */
 struct pgnet_stats {
-	struct pgnet_tx_stats tx ____cacheline_aligned_in_smp;
-	struct pgnet_rx_stats rx ____cacheline_aligned_in_smp;
+	struct pgnet_counters tx ____cacheline_aligned_in_smp;
+	struct pgnet_counters rx ____cacheline_aligned_in_smp;
 };
 
-/* Add to one counter of a half's, by its owner */
-#define pgnet_count(stats, name, n)					\
-	do {								\
-		u64_stats_update_begin(&(stats)->sync);			\
-		u64_stats_add(&(stats)->name, (n));			\
-		u64_stats_update_end(&(stats)->sync);			\
-	} while (0)
+/* Add to a counter, by the owner of its half */
+static inline void pgnet_count(struct pgnet_counters *counters,
+			       unsigned int which, unsigned int n)
+{
+	u64_stats_update_begin(&counters->sync);
+	u64_stats_add(&counters->values[which], n);
+	u64_stats_update_end(&counters->sync);
+}
+
+/* Read a counter, by anybody */
+static inline u64 pgnet_read_counter(const struct pgnet_counters *counters,
+				     unsigned int which)
+{
+	unsigned int start;
+	u64 value;
+
+	do {
+		start = u64_stats_fetch_begin(&counters->sync);
+		value = u64_stats_read(&counters->values[which]);
+	} while (u64_stats_fetch_retry(&counters->sync, start));
+	return value;
+}
 
 /**
  * struct pgnet - a vif

@@ -131,7 +131,7 @@ void pgnet_rx_refill(struct pgnet_queue *queue)
 	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&rx->ring, notify);
 	if (notify) {
 		notify_remote_via_irq(queue->rx_irq);
-		pgnet_count(&queue->stats->rx, notified, 1);
+		pgnet_count(&queue->stats->rx, PGNET_RX_NOTIFIED, 1);
 	}
 }
 
@@ -323,7 +323,7 @@ static bool may_lend(struct pgnet_queue *queue, const struct frame *frame)
 		reclaim_lent(rx, RECLAIM_MIN);
 	if (rx->lent_count + frame->part_count <= most)
 		return true;
-	pgnet_count(&queue->stats->rx, starved, 1);
+	pgnet_count(&queue->stats->rx, PGNET_RX_STARVED, 1);
 	return false;
 }
 
@@ -349,10 +349,8 @@ static struct sk_buff *make_skb(struct pgnet_queue *queue,
 			return NULL;
 		}
 	}
-	if (lend)
-		pgnet_count(&queue->stats->rx, lent, 1);
-	else
-		pgnet_count(&queue->stats->rx, copied, 1);
+	pgnet_count(&queue->stats->rx,
+		    lend ? PGNET_RX_LENT : PGNET_RX_COPIED, 1);
 	return skb;
 }
 
@@ -384,26 +382,24 @@ static int set_offloads(struct sk_buff *skb, const struct frame *frame)
 /* Hand a frame to the stack; its pages are freed or lent */
 static void deliver(struct pgnet_queue *queue, struct frame *frame)
 {
-	struct pgnet_rx_stats *stats = &queue->stats->rx;
+	struct pgnet_counters *counters = &queue->stats->rx;
 	struct net_device *netdev = queue->net->netdev;
 	struct sk_buff *skb = make_skb(queue, frame);
 
 	if (!skb) {
 		free_parts(&queue->rx, frame);
-		pgnet_count(stats, dropped, 1);
+		pgnet_count(counters, PGNET_RX_DROPPED, 1);
 		return;
 	}
 	skb->protocol = eth_type_trans(skb, netdev);
 	skb_reset_network_header(skb);
 	if (set_offloads(skb, frame)) {
 		kfree_skb(skb);
-		pgnet_count(stats, errors, 1);
+		pgnet_count(counters, PGNET_RX_ERRORS, 1);
 		return;
 	}
-	u64_stats_update_begin(&stats->sync);
-	u64_stats_inc(&stats->packets);
-	u64_stats_add(&stats->bytes, frame->len);
-	u64_stats_update_end(&stats->sync);
+	pgnet_count(counters, PGNET_RX_PACKETS, 1);
+	pgnet_count(counters, PGNET_RX_BYTES, frame->len);
 	skb_record_rx_queue(skb, queue->id);
 	napi_gro_receive(&queue->napi, skb);
 }
@@ -429,7 +425,7 @@ static int receive(struct pgnet_queue *queue, int budget)
 			deliver(queue, &frame);
 		} else {
 			free_parts(rx, &frame);
-			pgnet_count(&queue->stats->rx, errors, 1);
+			pgnet_count(&queue->stats->rx, PGNET_RX_ERRORS, 1);
 		}
 	}
 	return done;

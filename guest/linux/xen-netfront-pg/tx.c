@@ -63,7 +63,7 @@ static bool take_response(struct pgnet_queue *queue,
 	}
 	pgnet_pool_put(&tx->pool, response->id);
 	if (response->status != XEN_NETIF_RSP_OKAY)
-		pgnet_count(&queue->stats->tx, errors, 1);
+		pgnet_count(&queue->stats->tx, PGNET_TX_ERRORS, 1);
 	return true;
 }
 
@@ -175,7 +175,7 @@ static void stop_if_full(struct pgnet_queue *queue)
 	if (ask_for_interrupt(tx))
 		netif_tx_start_queue(netdev_txq(queue));
 	else
-		pgnet_count(&queue->stats->tx, stopped, 1);
+		pgnet_count(&queue->stats->tx, PGNET_TX_STOPPED, 1);
 }
 
 /* Show the backend what is in the ring; send an event if it wants one */
@@ -186,16 +186,8 @@ static void publish(struct pgnet_queue *queue)
 	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&queue->tx.ring, notify);
 	if (notify) {
 		notify_remote_via_irq(queue->tx_irq);
-		pgnet_count(&queue->stats->tx, notified, 1);
+		pgnet_count(&queue->stats->tx, PGNET_TX_NOTIFIED, 1);
 	}
-}
-
-static void count_frame(struct pgnet_tx_stats *stats, unsigned int len)
-{
-	u64_stats_update_begin(&stats->sync);
-	u64_stats_inc(&stats->packets);
-	u64_stats_add(&stats->bytes, len);
-	u64_stats_update_end(&stats->sync);
 }
 
 /* Queue a frame, or drop it */
@@ -207,7 +199,7 @@ static netdev_tx_t enqueue(struct pgnet_queue *queue, struct sk_buff *skb)
 		reclaim(queue);
 	if (unlikely(queue->net->broken ||
 		     skb->len > XEN_NETIF_MAX_TX_SIZE)) {
-		pgnet_count(&queue->stats->tx, dropped, 1);
+		pgnet_count(&queue->stats->tx, PGNET_TX_DROPPED, 1);
 		dev_kfree_skb_any(skb);
 		return NETDEV_TX_OK;
 	}
@@ -216,7 +208,8 @@ static netdev_tx_t enqueue(struct pgnet_queue *queue, struct sk_buff *skb)
 		return NETDEV_TX_BUSY;
 	skb_tx_timestamp(skb);
 	put_frame(tx, skb);
-	count_frame(&queue->stats->tx, skb->len);
+	pgnet_count(&queue->stats->tx, PGNET_TX_PACKETS, 1);
+	pgnet_count(&queue->stats->tx, PGNET_TX_BYTES, skb->len);
 	dev_consume_skb_any(skb);
 	stop_if_full(queue);
 	return NETDEV_TX_OK;
@@ -239,7 +232,7 @@ netdev_tx_t pgnet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	netdev_tx_t result;
 
 	if (unlikely(!net->connected)) {
-		pgnet_count(&net->stats[id].tx, dropped, 1);
+		pgnet_count(&net->stats[id].tx, PGNET_TX_DROPPED, 1);
 		dev_kfree_skb_any(skb);
 		return NETDEV_TX_OK;
 	}
