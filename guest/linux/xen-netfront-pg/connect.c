@@ -344,6 +344,7 @@ static int connect_locked(struct pgnet *net)
 	if (err)
 		return err;
 	net->broken = false;
+	net->served = false;
 	err = make_queues(net, &offer);
 	if (!err)
 		err = publish(net);
@@ -384,15 +385,10 @@ int pgnet_connect(struct pgnet *net)
  */
 void pgnet_disconnect(struct pgnet *net)
 {
-	unsigned int i;
-
 	rtnl_lock();
 	netif_carrier_off(net->netdev);
 	if (net->connected) {
 		WRITE_ONCE(net->connected, false);
-		netif_tx_disable(net->netdev);
-		for (i = 0; i < net->num_queues; i++)
-			unbind_channels(&net->queues[i]);
 		if (netif_running(net->netdev))
 			pgnet_stop_queues(net);
 		free_queues(net);

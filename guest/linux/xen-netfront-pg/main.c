@@ -27,6 +27,9 @@
 
 static void connect(struct pgnet *net)
 {
+	/* Told twice, while the backend is still about to connect */
+	if (net->connected && !net->served)
+		return;
 	pgnet_disconnect(net);
 	if (net->xbdev->state != XenbusStateInitialising)
 		xenbus_switch_state(net->xbdev, XenbusStateInitialising);
@@ -38,6 +41,7 @@ static void backend_connected(struct pgnet *net)
 {
 	if (!net->connected)
 		return;
+	net->served = true;
 	netif_carrier_on(net->netdev);
 	netdev_notify_peers(net->netdev);
 }

@@ -26,7 +26,7 @@
  *   a queue's tx                      with the lock of its netdev TX queue
  *   a queue's rx                      in its NAPI poll
  *
- * When a queue is taken apart, interrupts, NAPI and transmission have been
+ * When a queue is taken apart, transmission, NAPI and interrupts have been
  * stopped, in this order, so nobody else looks at it.
  *
  * Files: main.c speaks with xenbus, connect.c makes and ends connections,
@@ -226,6 +226,7 @@ static inline u64 pgnet_read_counter(const struct pgnet_counters *counters,
  * @queues: @num_queues queues, or NULL without a connection
  * @num_queues: how many the two ends use
  * @connected: whether frames may be put into the rings; read under a TX lock
+ * @served: whether the backend has been in Connected since we are
  * @removing: whether the device is on its way out
  * @broken: whether the backend has broken the protocol, so that it is left
  *          alone until the next connection
@@ -242,6 +243,7 @@ struct pgnet {
 	struct pgnet_queue *queues;
 	unsigned int num_queues;
 	bool connected;
+	bool served;
 	bool removing;
 	bool broken;
 	bool persistent;

@@ -231,7 +231,8 @@ netdev_tx_t pgnet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	unsigned int id = skb_get_queue_mapping(skb);
 	netdev_tx_t result;
 
-	if (unlikely(!net->connected)) {
+	/* Whoever sees this sees the queues */
+	if (unlikely(!smp_load_acquire(&net->connected))) {
 		pgnet_count(&net->stats[id].tx, PGNET_TX_DROPPED, 1);
 		dev_kfree_skb_any(skb);
 		return NETDEV_TX_OK;
