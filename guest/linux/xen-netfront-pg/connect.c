@@ -30,10 +30,19 @@ struct offer {
 	netdev_features_t features;
 };
 
+/* Read a number of the backend's; one that is malformed is missing, [PG-1] */
 static unsigned int read_number(struct pgnet *net, const char *key,
 				unsigned int missing)
 {
-	return xenbus_read_unsigned(net->xbdev->otherend, key, missing);
+	char *text = xenbus_read(XBT_NIL, net->xbdev->otherend, key, NULL);
+	unsigned int value = missing;
+
+	if (IS_ERR(text))
+		return missing;
+	if (text[strspn(text, "0123456789")] || kstrtouint(text, 10, &value))
+		value = missing;
+	kfree(text);
+	return value;
 }
 
 static netdev_features_t read_features(struct pgnet *net)
@@ -60,8 +69,10 @@ static int read_offer(struct pgnet *net, struct offer *offer)
 				 "feature-rx-copy is 0 or missing at the backend, expected 1");
 		return -EINVAL;
 	}
-	offer->num_queues = clamp(read_number(net, "multi-queue-max-queues", 1),
-				  1, net->max_queues);
+	offer->num_queues =
+		clamp_t(unsigned int,
+			read_number(net, "multi-queue-max-queues", 1), 1,
+			net->max_queues);
 	offer->split = read_number(net, "feature-split-event-channels", 0);
 	offer->persistent = read_number(net, "feature-persistent", 0) == 1;
 	offer->max_grants = offer->persistent ?
@@ -82,6 +93,8 @@ static int init_tx(struct pgnet_queue *queue, const struct offer *offer)
 	if (err)
 		return err;
 	XEN_FRONT_RING_INIT(&queue->tx.ring, sring, XEN_PAGE_SIZE);
+	/* No interrupt until one is asked for */
+	sring->rsp_event = sring->rsp_prod - 1;
 	return pgnet_pool_init(&queue->tx.pool, xbdev,
 			       clamp_t(unsigned int, offer->max_grants,
 				       POOL_MIN, PGNET_TX_RING_SIZE), true);
@@ -165,6 +178,8 @@ static int init_queue(struct pgnet *net, unsigned int id,
 	queue->net = net;
 	queue->id = id;
 	queue->stats = &net->stats[id];
+	queue->tx.ring_ref = INVALID_GRANT_REF;
+	queue->rx.ring_ref = INVALID_GRANT_REF;
 	netif_napi_add(net->netdev, &queue->napi, pgnet_rx_poll);
 	err = init_tx(queue, offer);
 	if (err)
@@ -318,44 +333,26 @@ static int publish(struct pgnet *net)
 /* Let the stack know of the queues, and use them */
 static int activate(struct pgnet *net, const struct offer *offer)
 {
-	int err = netif_set_real_num_queues(net->netdev, net->num_queues,
-					    net->num_queues);
+	struct net_device *netdev = net->netdev;
 	unsigned int i;
+	int err;
 
+	ASSERT_RTNL();
+	err = netif_set_real_num_queues(netdev, net->num_queues,
+					net->num_queues);
 	if (err)
 		return err;
 	net->persistent = offer->persistent;
 	net->backend_features = offer->features;
-	netdev_update_features(net->netdev);
+	netdev_update_features(netdev);
+	pgnet_limit_mtu(netdev, netdev->features);
 	for (i = 0; i < net->num_queues; i++)
 		pgnet_rx_refill(&net->queues[i]);
 	/* Whoever transmits sees the queues if it sees this */
 	smp_store_release(&net->connected, true);
-	if (netif_running(net->netdev))
+	if (netif_running(netdev))
 		pgnet_start_queues(net);
 	return 0;
-}
-
-static int connect_locked(struct pgnet *net)
-{
-	struct offer offer;
-	int err = read_offer(net, &offer);
-
-	if (err)
-		return err;
-	net->broken = false;
-	net->served = false;
-	err = make_queues(net, &offer);
-	if (!err)
-		err = publish(net);
-	if (!err)
-		err = activate(net, &offer);
-	if (err) {
-		free_queues(net);
-		xenbus_dev_fatal(net->xbdev, err, "connecting %u queues",
-				 offer.num_queues);
-	}
-	return err;
 }
 
 /**
@@ -368,11 +365,26 @@ static int connect_locked(struct pgnet *net)
  */
 int pgnet_connect(struct pgnet *net)
 {
-	int err;
+	struct offer offer;
+	int err = read_offer(net, &offer);
 
-	rtnl_lock();
-	err = connect_locked(net);
-	rtnl_unlock();
+	if (err)
+		return err;
+	net->broken = false;
+	net->served = false;
+	err = make_queues(net, &offer);
+	if (!err)
+		err = publish(net);
+	if (!err) {
+		rtnl_lock();
+		err = activate(net, &offer);
+		rtnl_unlock();
+	}
+	if (err) {
+		free_queues(net);
+		xenbus_dev_fatal(net->xbdev, err, "connecting %u queues",
+				 offer.num_queues);
+	}
 	return err;
 }
 
@@ -391,9 +403,9 @@ void pgnet_disconnect(struct pgnet *net)
 		WRITE_ONCE(net->connected, false);
 		if (netif_running(net->netdev))
 			pgnet_stop_queues(net);
-		free_queues(net);
 	}
 	rtnl_unlock();
+	free_queues(net);
 }
 
 /**

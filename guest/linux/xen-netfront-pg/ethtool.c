@@ -34,8 +34,6 @@ static void get_drvinfo(struct net_device *netdev,
 			struct ethtool_drvinfo *info)
 {
 	strscpy(info->driver, PGNET_NAME, sizeof(info->driver));
-	strscpy(info->bus_info, dev_name(netdev->dev.parent),
-		sizeof(info->bus_info));
 }
 
 static void get_channels(struct net_device *netdev,

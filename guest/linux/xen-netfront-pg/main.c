@@ -7,7 +7,8 @@
  *   backend           frontend
  *   InitWait          ends a former connection, makes one; is Connected then
  *   Connected         has a carrier
- *   Closing, Closed   ends the connection; is Closed until InitWait
+ *   Closing           has no carrier; is Closed until InitWait
+ *   Closed            ends the connection
  *
  * So a backend may go away and come back, or another one in its place: with or
  * without a farewell.  See netfront.h for how the driver works.
@@ -39,20 +40,28 @@ static void connect(struct pgnet *net)
 
 static void backend_connected(struct pgnet *net)
 {
-	if (!net->connected)
+	if (!net->connected || net->broken)
 		return;
 	net->served = true;
 	netif_carrier_on(net->netdev);
 	netdev_notify_peers(net->netdev);
 }
 
-static void otherend_changed(struct xenbus_device *xbdev,
-			     enum xenbus_state state)
+/*
+ * Tell whether the backend has yet to take notice that we begin, and is still
+ * about the connection before.
+ */
+static bool is_behind(struct xenbus_device *xbdev)
+{
+	return xbdev->state == XenbusStateInitialising &&
+		xenbus_read_unsigned(xbdev->otherend, "online", 0);
+}
+
+static void pgnet_otherend_changed(struct xenbus_device *xbdev,
+				   enum xenbus_state state)
 {
 	struct pgnet *net = dev_get_drvdata(&xbdev->dev);
 
-	if (net->removing)
-		return;
 	switch (state) {
 	case XenbusStateInitWait:
 		connect(net);
@@ -61,48 +70,67 @@ static void otherend_changed(struct xenbus_device *xbdev,
 		backend_connected(net);
 		break;
 	case XenbusStateClosing:
+		/* Whoever wrote that, the backend may still use the pages */
+		netif_carrier_off(net->netdev);
+		if (xbdev->state != XenbusStateClosed && !is_behind(xbdev))
+			xenbus_frontend_closed(xbdev);
+		break;
 	case XenbusStateClosed:
-		if (xbdev->state == XenbusStateClosed)
-			break;
 		pgnet_disconnect(net);
-		xenbus_frontend_closed(xbdev);
+		if (xbdev->state != XenbusStateClosed && !is_behind(xbdev))
+			xenbus_frontend_closed(xbdev);
+		break;
+	case XenbusStateUnknown:
+		pgnet_disconnect(net);
 		break;
 	default:
+		netif_carrier_off(net->netdev);
 		break;
 	}
 }
 
-static int probe(struct xenbus_device *xbdev,
-		 const struct xenbus_device_id *id)
+static int pgnet_probe(struct xenbus_device *xbdev,
+		       const struct xenbus_device_id *id)
 {
 	struct net_device *netdev = pgnet_create_netdev(xbdev);
 
 	if (IS_ERR(netdev))
 		return PTR_ERR(netdev);
 	dev_set_drvdata(&xbdev->dev, netdev_priv(netdev));
-	return xenbus_switch_state(xbdev, XenbusStateInitialising);
+	xenbus_switch_state(xbdev, XenbusStateInitialising);
+	return 0;
 }
 
-/* Tell whether the backend has no connection any more */
-static bool backend_closed(struct xenbus_device *xbdev)
+/*
+ * Tell whether the backend has ended a connection.  It may have gone on to
+ * wait for the next one, which is no proof if it was waiting before.
+ */
+static bool has_closed(struct pgnet *net)
 {
-	enum xenbus_state state = xenbus_read_driver_state(xbdev->otherend);
-
-	return state == XenbusStateClosed || state == XenbusStateUnknown ||
-		state == XenbusStateInitialising ||
-		state == XenbusStateInitWait;
+	switch (xenbus_read_driver_state(net->xbdev->otherend)) {
+	case XenbusStateClosed:
+	case XenbusStateUnknown:
+		return true;
+	case XenbusStateInitialising:
+	case XenbusStateInitWait:
+		return net->served;
+	default:
+		return false;
+	}
 }
 
 /*
  * Have the backend end the connection.  xenbus may call this from where it
- * tells of changes, so none can be waited for.
+ * tells of changes, so none can be waited for, but looked for.  Pages that a
+ * backend out of time has mapped are kept until it lets go of them.
  */
-static void close(struct xenbus_device *xbdev)
+static void close_backend(struct pgnet *net)
 {
+	struct xenbus_device *xbdev = net->xbdev;
 	unsigned int waited;
 
 	xenbus_switch_state(xbdev, XenbusStateClosing);
-	for (waited = 0; !backend_closed(xbdev); waited += CLOSE_INTERVAL) {
+	for (waited = 0; !has_closed(net); waited += CLOSE_INTERVAL) {
 		if (waited >= CLOSE_PATIENCE) {
 			dev_warn(&xbdev->dev,
 				 "the backend hasn't closed in %u s; going on without\n",
@@ -117,53 +145,55 @@ static void close(struct xenbus_device *xbdev)
 	}
 }
 
-static void remove(struct xenbus_device *xbdev)
+static void pgnet_remove(struct xenbus_device *xbdev)
 {
 	struct pgnet *net = dev_get_drvdata(&xbdev->dev);
 
-	net->removing = true;
-	close(xbdev);
+	if (net->connected)
+		close_backend(net);
 	pgnet_disconnect(net);
 	unregister_netdev(net->netdev);
 	pgnet_free_netdev(net->netdev);
 }
 
 /* The domain has been restored: all that connected it is gone */
-static int resume(struct xenbus_device *xbdev)
+static int pgnet_resume(struct xenbus_device *xbdev)
 {
 	pgnet_disconnect(dev_get_drvdata(&xbdev->dev));
 	return 0;
 }
 
-static const struct xenbus_device_id ids[] = {
+static const struct xenbus_device_id pgnet_ids[] = {
 	{ "vif" },
 	{ "" }
 };
 
-static struct xenbus_driver driver = {
+static struct xenbus_driver pgnet_driver = {
 	.name = PGNET_NAME,
-	.ids = ids,
-	.probe = probe,
-	.remove = remove,
-	.resume = resume,
-	.otherend_changed = otherend_changed,
+	.ids = pgnet_ids,
+	.probe = pgnet_probe,
+	.remove = pgnet_remove,
+	.resume = pgnet_resume,
+	.otherend_changed = pgnet_otherend_changed,
 };
 
-static int __init netfront_init(void)
+static int __init pgnet_init(void)
 {
 	BUILD_BUG_ON(PAGE_SIZE != XEN_PAGE_SIZE);
+	BUILD_BUG_ON(sizeof(struct xen_netif_extra_info) !=
+		     sizeof(struct xen_netif_rx_response));
 
 	if (!xen_domain() || !xen_has_pv_nic_devices())
 		return -ENODEV;
-	return xenbus_register_frontend(&driver);
+	return xenbus_register_frontend(&pgnet_driver);
 }
-module_init(netfront_init);
+module_init(pgnet_init);
 
-static void __exit netfront_exit(void)
+static void __exit pgnet_exit(void)
 {
-	xenbus_unregister_driver(&driver);
+	xenbus_unregister_driver(&pgnet_driver);
 }
-module_exit(netfront_exit);
+module_exit(pgnet_exit);
 
 MODULE_DESCRIPTION("Xen network frontend with persistent grants");
 MODULE_AUTHOR("The xen-nic-pg developers");

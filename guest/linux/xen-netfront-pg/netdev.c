@@ -64,7 +64,7 @@ void pgnet_stop_queues(struct pgnet *net)
 		napi_disable(&net->queues[i].napi);
 }
 
-static int open(struct net_device *netdev)
+static int pgnet_open(struct net_device *netdev)
 {
 	struct pgnet *net = netdev_priv(netdev);
 
@@ -73,7 +73,7 @@ static int open(struct net_device *netdev)
 	return 0;
 }
 
-static int stop(struct net_device *netdev)
+static int pgnet_stop(struct net_device *netdev)
 {
 	struct pgnet *net = netdev_priv(netdev);
 
@@ -89,37 +89,48 @@ static unsigned int mtu_limit(netdev_features_t features)
 		XEN_NETIF_MAX_TX_SIZE - VLAN_ETH_HLEN : ETH_DATA_LEN;
 }
 
-static int change_mtu(struct net_device *netdev, int mtu)
+static int pgnet_change_mtu(struct net_device *netdev, int mtu)
 {
-	if (mtu > mtu_limit(netdev->features)) {
-		netdev_err(netdev, "MTU is %d, expected at most %u\n", mtu,
-			   mtu_limit(netdev->features));
+	struct pgnet *net = netdev_priv(netdev);
+
+	/* What a backend can't do isn't known before there is one */
+	if (net->connected && mtu > mtu_limit(netdev->features))
 		return -EINVAL;
-	}
 	WRITE_ONCE(netdev->mtu, mtu);
 	return 0;
 }
 
-static netdev_features_t fix_features(struct net_device *netdev,
-				      netdev_features_t features)
+static netdev_features_t pgnet_fix_features(struct net_device *netdev,
+					    netdev_features_t features)
 {
 	struct pgnet *net = netdev_priv(netdev);
 
 	return features & ~(OPTIONAL_FEATURES & ~net->backend_features);
 }
 
-static int set_features(struct net_device *netdev, netdev_features_t features)
+/**
+ * pgnet_limit_mtu - reduce the MTU to what given features allow
+ * @netdev: the device
+ * @features: its features, now or soon
+ */
+void pgnet_limit_mtu(struct net_device *netdev, netdev_features_t features)
 {
-	if (netdev->mtu > mtu_limit(features)) {
-		netdev_info(netdev, "MTU reduced to %u, for want of SG\n",
-			    mtu_limit(features));
-		dev_set_mtu(netdev, mtu_limit(features));
-	}
+	if (netdev->mtu <= mtu_limit(features))
+		return;
+	netdev_info(netdev, "MTU reduced from %u to %u, for want of SG\n",
+		    netdev->mtu, mtu_limit(features));
+	dev_set_mtu(netdev, mtu_limit(features));
+}
+
+static int pgnet_set_features(struct net_device *netdev,
+			      netdev_features_t features)
+{
+	pgnet_limit_mtu(netdev, features);
 	return 0;
 }
 
-static void get_stats64(struct net_device *netdev,
-			struct rtnl_link_stats64 *total)
+static void pgnet_get_stats64(struct net_device *netdev,
+			      struct rtnl_link_stats64 *total)
 {
 	struct pgnet *net = netdev_priv(netdev);
 	unsigned int i;
@@ -139,14 +150,14 @@ static void get_stats64(struct net_device *netdev,
 	}
 }
 
-static const struct net_device_ops netdev_ops = {
-	.ndo_open = open,
-	.ndo_stop = stop,
+static const struct net_device_ops pgnet_netdev_ops = {
+	.ndo_open = pgnet_open,
+	.ndo_stop = pgnet_stop,
 	.ndo_start_xmit = pgnet_start_xmit,
-	.ndo_change_mtu = change_mtu,
-	.ndo_fix_features = fix_features,
-	.ndo_set_features = set_features,
-	.ndo_get_stats64 = get_stats64,
+	.ndo_change_mtu = pgnet_change_mtu,
+	.ndo_fix_features = pgnet_fix_features,
+	.ndo_set_features = pgnet_set_features,
+	.ndo_get_stats64 = pgnet_get_stats64,
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_set_mac_address = eth_mac_addr,
 };
@@ -175,7 +186,7 @@ static int read_mac(struct xenbus_device *xbdev, struct net_device *netdev)
 
 static void describe_netdev(struct net_device *netdev)
 {
-	netdev->netdev_ops = &netdev_ops;
+	netdev->netdev_ops = &pgnet_netdev_ops;
 	netdev->ethtool_ops = &pgnet_ethtool_ops;
 	/* The backend checks GSO headers; a copy needs no special memory */
 	netdev->features = NETIF_F_RXCSUM | NETIF_F_GSO_ROBUST |

@@ -22,7 +22,8 @@
  *
  * Who may touch it:
  *
- *   what a connection has, "connected", "queues"     under the RTNL
+ *   "connected", and starting and stopping queues    under the RTNL
+ *   making and freeing queues         xenbus, while they aren't connected
  *   a queue's tx                      with the lock of its netdev TX queue
  *   a queue's rx                      in its NAPI poll
  *
@@ -227,7 +228,6 @@ static inline u64 pgnet_read_counter(const struct pgnet_counters *counters,
  * @num_queues: how many the two ends use
  * @connected: whether frames may be put into the rings; read under a TX lock
  * @served: whether the backend has been in Connected since we are
- * @removing: whether the device is on its way out
  * @broken: whether the backend has broken the protocol, so that it is left
  *          alone until the next connection
  * @persistent: whether both ends have feature-persistent
@@ -244,7 +244,6 @@ struct pgnet {
 	unsigned int num_queues;
 	bool connected;
 	bool served;
-	bool removing;
 	bool broken;
 	bool persistent;
 	bool trusted;
@@ -279,6 +278,7 @@ struct net_device *pgnet_create_netdev(struct xenbus_device *xbdev);
 void pgnet_free_netdev(struct net_device *netdev);
 void pgnet_start_queues(struct pgnet *net);
 void pgnet_stop_queues(struct pgnet *net);
+void pgnet_limit_mtu(struct net_device *netdev, netdev_features_t features);
 
 /* ethtool.c */
 extern const struct ethtool_ops pgnet_ethtool_ops;

@@ -10,10 +10,11 @@
  * frame the headers are copied, and its pages are lent: the skb gets a
  * reference to each, and the pool keeps its own.  When the stack has dropped
  * its reference the page can be posted again: its count says so, and the
- * oldest are looked at first, since it is data that streams through which is
- * long.  Some pages the stack may keep for long, in a socket that nobody
- * reads; so no more than half of the pool is lent.  What comes beyond that is copied into memory of its own.  So the
- * backend never waits for the stack, and memory is bounded.
+ * oldest are looked at first, since long frames are mostly data that streams
+ * through.  Some pages the stack may keep for long, in a socket that nobody
+ * reads; so no more than half of the pool is lent.  What comes beyond that is
+ * copied into memory of its own.  So the backend never waits for the stack,
+ * and memory is bounded.
  *
  * A backend that keeps pages mapped can write to lent ones.  It can't do more
  * harm by that than by sending what it likes, as long as headers, which the
@@ -27,6 +28,7 @@
  */
 
 #include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
 #include <linux/interrupt.h>
 #include <linux/skbuff.h>
 #include <xen/events.h>
@@ -151,9 +153,8 @@ static bool take_extras(struct pgnet_rx *rx, struct frame *frame,
 	do {
 		if (rx->ring.rsp_cons == prod)
 			return false;
-		memcpy(&extra, RING_GET_RESPONSE(&rx->ring,
-						 rx->ring.rsp_cons),
-		       sizeof(extra));
+		RING_COPY_RESPONSE(&rx->ring, rx->ring.rsp_cons,
+				   (struct xen_netif_rx_response *)&extra);
 		pgnet_pool_put(&rx->pool, take_posted(rx));
 		if (extra.type == XEN_NETIF_EXTRA_TYPE_GSO && !frame->gso.type)
 			frame->gso = extra;
@@ -317,7 +318,7 @@ static bool may_lend(struct pgnet_queue *queue, const struct frame *frame)
 	unsigned int most = rx->pool.count / 2;
 
 	if (!queue->net->trusted || frame->len <= HEADERS_MAX ||
-	    frame->len <= queue->net->rx_copybreak)
+	    frame->len <= READ_ONCE(queue->net->rx_copybreak))
 		return false;
 	if (rx->lent_count + frame->part_count > most)
 		reclaim_lent(rx, RECLAIM_MIN);
@@ -392,6 +393,14 @@ static void deliver(struct pgnet_queue *queue, struct frame *frame)
 		return;
 	}
 	skb->protocol = eth_type_trans(skb, netdev);
+	/* Checksums are set up behind a tag only if it isn't in the way */
+	if (eth_type_vlan(skb->protocol)) {
+		skb = skb_vlan_untag(skb);
+		if (!skb) {
+			pgnet_count(counters, PGNET_RX_DROPPED, 1);
+			return;
+		}
+	}
 	skb_reset_network_header(skb);
 	if (set_offloads(skb, frame)) {
 		kfree_skb(skb);
@@ -451,11 +460,13 @@ int pgnet_rx_poll(struct napi_struct *napi, int budget)
 	}
 	done = receive(queue, budget);
 	pgnet_rx_refill(queue);
-	if (done < budget && napi_complete_done(napi, done)) {
+	if (done < budget) {
 		if (!queue->net->broken)
 			RING_FINAL_CHECK_FOR_RESPONSES(&queue->rx.ring, more);
+		/* Asked for while it runs, a poll comes after this one */
 		if (more)
 			napi_schedule(napi);
+		napi_complete_done(napi, done);
 	}
 	return done;
 }

@@ -164,18 +164,29 @@ static bool ask_for_interrupt(struct pgnet_tx *tx)
 	return (s32)(READ_ONCE(sring->rsp_prod) - event) >= 0;
 }
 
-/* Stop the queue if the ring has no room for any frame */
-static void stop_if_full(struct pgnet_queue *queue)
+/*
+ * Stop the queue if the ring has no room for any frame; tell whether it has.
+ * What the backend has said is answered is taken in before it is relied on.
+ */
+static bool make_room(struct pgnet_queue *queue)
 {
 	struct pgnet_tx *tx = &queue->tx;
 
 	if (has_room(tx, slots_taken(tx, tx->ring.rsp_cons)))
-		return;
+		return true;
 	netif_tx_stop_queue(netdev_txq(queue));
-	if (ask_for_interrupt(tx))
-		netif_tx_start_queue(netdev_txq(queue));
-	else
+	if (!ask_for_interrupt(tx)) {
 		pgnet_count(&queue->stats->tx, PGNET_TX_STOPPED, 1);
+		return false;
+	}
+	reclaim(queue);
+	if (!has_room(tx, slots_taken(tx, tx->ring.rsp_cons)))
+		pgnet_distrust(queue->net, "TX response index",
+			       tx->ring.rsp_cons);
+	if (queue->net->broken)
+		return false;
+	netif_tx_start_queue(netdev_txq(queue));
+	return true;
 }
 
 /* Show the backend what is in the ring; send an event if it wants one */
@@ -203,15 +214,14 @@ static netdev_tx_t enqueue(struct pgnet_queue *queue, struct sk_buff *skb)
 		dev_kfree_skb_any(skb);
 		return NETDEV_TX_OK;
 	}
-	stop_if_full(queue);
-	if (unlikely(netif_tx_queue_stopped(netdev_txq(queue))))
+	if (unlikely(!make_room(queue)))
 		return NETDEV_TX_BUSY;
 	skb_tx_timestamp(skb);
 	put_frame(tx, skb);
 	pgnet_count(&queue->stats->tx, PGNET_TX_PACKETS, 1);
 	pgnet_count(&queue->stats->tx, PGNET_TX_BYTES, skb->len);
 	dev_consume_skb_any(skb);
-	stop_if_full(queue);
+	make_room(queue);
 	return NETDEV_TX_OK;
 }
 
@@ -231,8 +241,9 @@ netdev_tx_t pgnet_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	unsigned int id = skb_get_queue_mapping(skb);
 	netdev_tx_t result;
 
-	/* Whoever sees this sees the queues */
-	if (unlikely(!smp_load_acquire(&net->connected))) {
+	/* Whoever sees the connection sees its queues */
+	if (unlikely(!smp_load_acquire(&net->connected) ||
+		     id >= net->num_queues)) {
 		pgnet_count(&net->stats[id].tx, PGNET_TX_DROPPED, 1);
 		dev_kfree_skb_any(skb);
 		return NETDEV_TX_OK;
