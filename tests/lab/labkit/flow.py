@@ -10,11 +10,14 @@ that starts all of its senders in the background, as a guest carries out only
 one command at a time.
 """
 
+import contextlib
 import itertools
 
 PORTS = itertools.count(6000)
 ENDLESS = 1 << 60
 PATIENCE = 300
+# What is enough to tell that data moves
+MOVED_BYTES = 8 << 20
 
 RECEIVE = ('labflow receive {protocol} {listen} {port}{last} '
            '>/tmp/received-{port} 2>&1 & '
@@ -104,3 +107,37 @@ def check(lab, what, *args, **options):
     flows = [Flow(*args, **options)]
     start(flows)
     return compare(lab, what, flows)[0].split()[-1]
+
+
+def check_both_ways(lab, what, one, other, amount, protocol='tcp', version=4):
+    """Have one flow from one end to another, and then one back."""
+    for sender, receiver in ((one, other), (other, one)):
+        check(lab, '%s: IPv%d, %s to %s: %s' % (
+            what, version, sender.kind, receiver.kind,
+            describe(protocol, amount)),
+            sender, receiver, receiver.address(version), protocol, amount)
+
+
+def wait_for_traffic(lab, guest):
+    """Wait until the guest's present vif has moved data both ways."""
+    for name in ('rx_bytes', 'tx_bytes'):
+        path = '/sys/class/net/%s/statistics/%s' % (guest.vif_name(), name)
+        before = int(lab.wait_for('cat ' + path))
+        lab.wait_for('[ "$(cat %s)" -gt %d ]' % (path, before + MOVED_BYTES))
+
+
+@contextlib.contextmanager
+def busy(lab, what, guest):
+    """Have connections between dom0 and a guest live on, one each way.
+
+    They carry data before and after what is done meanwhile.
+    """
+    flows = [Flow(sender, receiver, receiver.address())
+             for sender, receiver in ((guest, lab.host), (lab.host, guest))]
+    start(flows)
+    wait_for_traffic(lab, guest)
+    yield
+    wait_for_traffic(lab, guest)
+    stop(flows)
+    lab.say(', '.join(compare(lab, what + ': the connections have lived '
+                              'through it all, data unchanged', flows)))

@@ -34,6 +34,11 @@ CONFIGURE = ('until [ -e /sys/class/net/eth0 ]; do sleep 0.2; done; '
              'ip link set eth0 up && ip addr replace {0}/24 dev eth0 && '
              'ip addr replace {1}/64 dev eth0 nodad')
 
+# What a kernel says of a fault, or of a grant that couldn't be ended; prints
+# such lines, and then fails
+FIND_COMPLAINTS = ("! dmesg | grep -iE '\\b(BUG|WARNING|Oops|Call Trace|UBSAN)"
+                   "\\b|deferring g|still in use|leak|corrupt|pagealloc'")
+
 
 class Dom0:
     """dom0, as an end of the guests' network."""
@@ -41,7 +46,12 @@ class Dom0:
     kind = 'dom0'
 
     def __init__(self, lab):
+        self.lab = lab
         self.run = lab.dom0
+
+    def try_run(self, command, timeout=300):
+        """Run a shell command; return exit code and output."""
+        return self.lab.machine.try_run(command, timeout)
 
     @staticmethod
     def address(version=4):
@@ -80,6 +90,7 @@ class Guest:
     def __exit__(self, failure, *unused):
         # After a failure there is something to be seen, and then no machine.
         if failure is None:
+            self.check_log()
             self.destroy()
 
     @property
@@ -183,13 +194,26 @@ class Guest:
         """Give a vif that is new to the guest its addresses."""
         self.run(CONFIGURE.format(self.address(4), self.address(6)))
 
+    def unload_driver(self):
+        """Unload the guest's netfront."""
+        module, driver = FRONTENDS[self.frontend]
+        self.run('echo vif-0 >/sys/bus/xen/drivers/%s/unbind; modprobe -r %s'
+                 % (driver, module))
+
+    def load_driver(self, parameters=''):
+        """Load the guest's netfront, and give the vif its addresses."""
+        self.run('modprobe %s %s' % (FRONTENDS[self.frontend][0], parameters))
+        self.configure_net()
+
     def reload_driver(self, parameters=''):
         """Unload and load the guest's netfront."""
-        module, driver = FRONTENDS[self.frontend]
-        self.run('echo vif-0 >/sys/bus/xen/drivers/{0}/unbind; '
-                 'modprobe -r {1} && modprobe {1} {2}'
-                 .format(driver, module, parameters))
-        self.configure_net()
+        self.unload_driver()
+        self.load_driver(parameters)
+
+    def check_log(self):
+        """Fail if our netfront has made the guest's kernel complain."""
+        if self.frontend == 'pg':
+            self.run(FIND_COMPLAINTS)
 
     def run(self, command, timeout=300):
         """Run a shell command in the guest; it must succeed."""

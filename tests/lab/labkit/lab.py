@@ -73,13 +73,19 @@ class CheckFailed(Exception):
 class Lab:
     """A machine with a backend, and the results so far."""
 
-    def __init__(self, backend_name, out_dir=None, tap=True):
+    def __init__(self, backend_name, out_dir=None, tap=True,
+                 guest_options=None):
+        """Describe a lab; boot() starts it.
+
+        @guest_options: what guests are like by default, as Guest() has it
+        """
         self.out_dir = out_dir or os.path.join(payload.BUILD, 'lab')
         self.machine = None
         self.backend_name = backend_name
         self.backend = backends.BACKENDS[backend_name](self)
         self.host = guests.Dom0(self)
         self.tap = tap
+        self.guest_options = guest_options or {}
         self.scenario = None
         self.results = []
         self.kinds = {}
@@ -157,7 +163,8 @@ class Lab:
 
     def guest(self, *args, **options):
         """Describe a guest; `with lab.guest(…) as g` runs it."""
-        guest = guests.Guest(self, *args, **options)
+        guest = guests.Guest(self, *args,
+                             **{**self.guest_options, **options})
         self.kinds[guest.name] = guest.kind
         return guest
 
@@ -170,7 +177,8 @@ class Lab:
     def record(self, holds, what):
         """Note one result, and print it in TAP."""
         self.results.append({'scenario': self.scenario, 'check': what,
-                             'backend': self.backend.name, 'ok': holds})
+                             'backend': self.backend.name,
+                             **self.guest_options, 'ok': holds})
         if self.tap:
             print('%s %d - %s: %s' % ('ok' if holds else 'not ok',
                                       len(self.results), self.scenario, what),

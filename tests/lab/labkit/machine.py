@@ -35,8 +35,8 @@ BOOT_TIMEOUT = 300
 COMMAND_TIMEOUT = 300
 DEATH_TIME = 10
 
-XEN_OPTIONS = ('console=com1 com1=115200,8n1 loglvl=info guest_loglvl=warning '
-               'dom0_mem=1024M,max:1024M')
+XEN_OPTIONS = ('console=com1 com1=115200,8n1 conring_size=1M loglvl=info '
+               'guest_loglvl=warning dom0_mem=1024M,max:1024M')
 LINUX_OPTIONS = 'root=/dev/vda console=hvc0 loglevel=5'
 
 

@@ -2,8 +2,8 @@
 """Find the scenarios and run them.
 
 A scenario's name is its file's name, its title the first line of its
-docstring.  BACKENDS, if it has that, names the backends that it makes sense
-for; with another one it is skipped.
+docstring.  BACKENDS and FRONTENDS, if it has these, name the backends and the
+guests' netfronts that it makes sense for; with others it is skipped.
 """
 
 import glob
@@ -29,10 +29,12 @@ class Scenario:
         self.title = module.__doc__.splitlines()[0]
         self.run = module.run
         self.backends = getattr(module, 'BACKENDS', None)
+        self.frontends = getattr(module, 'FRONTENDS', None)
 
-    def suits(self, backend):
-        """Tell whether the scenario makes sense for a backend."""
-        return self.backends is None or backend in self.backends
+    def suits(self, backend, frontend):
+        """Tell whether the scenario makes sense for a pairing."""
+        return ((self.backends is None or backend in self.backends) and
+                (self.frontends is None or frontend in self.frontends))
 
 
 def find_names():
@@ -41,15 +43,19 @@ def find_names():
                   for path in glob.glob(FOLDER + '/*.py'))
 
 
-def run_scenarios(names, backend):
-    """Run scenarios, printing TAP; return whether all went well."""
-    lab = labs.Lab(backend)
+def run_scenarios(names, backend, **guest_options):
+    """Run scenarios, printing TAP; return whether all went well.
+
+    @guest_options: what guests are like by default, as Guest() has it
+    """
+    lab = labs.Lab(backend, guest_options=guest_options)
     good = True
     try:
         for scenario in map(Scenario, names or find_names()):
-            if not scenario.suits(backend):
+            if not scenario.suits(backend, guest_options['frontend']):
                 lab.scenario = scenario.name
-                lab.record(True, 'not for %s # SKIP' % backend)
+                lab.record(True, 'not for %s/%s # SKIP'
+                           % (guest_options['frontend'], backend))
             elif not lab.play(scenario):
                 good = False
                 lab.stop()

@@ -79,8 +79,7 @@ def run(lab):
         code, output = good.try_run('ping -q -c 20 -i 0.1 -W 30 10.0.0.1')
         lab.check(code == 0 and ' 0% packet loss' in output,
                   'the other vif goes on', output)
-        bad.run('modprobe xen-netfront')
-        bad.configure_net()
+        bad.load_driver()
         code, output = bad.try_run('ping -q -c 20 -i 0.1 -W 30 10.0.0.1')
         lab.check(code == 0 and ' 0% packet loss' in output,
                   'the same vif takes the real driver', output)

@@ -33,12 +33,8 @@ def check_all_flows(lab, guest, kind, offloads, options='', versions=(4, 6)):
         for protocol, amount in (('tcp', tcp_bytes(kind, offloads, version,
                                                    options)),
                                  ('udp', UDP_MAX)):
-            for sender, receiver in ((guest, lab.host), (lab.host, guest)):
-                flow.check(lab, '%s: IPv%d, %s to %s: %s' % (
-                    name, version, sender.kind, receiver.kind,
-                    flow.describe(protocol, amount)),
-                    sender, receiver, receiver.address(version), protocol,
-                    amount)
+            flow.check_both_ways(lab, name, guest, lab.host, amount, protocol,
+                                 version)
 
 
 def run(lab):

@@ -9,15 +9,7 @@ no domain, tap, xenstore entry, process or open file.
 
 import re
 
-
-def check_reachable(lab, guest, what):
-    """Check that pings come through in both directions."""
-    code, output = lab.machine.try_run(
-        'ping -q -c 20 -i 0.1 -W 30 ' + guest.address(), 300)
-    if code == 0:
-        code, output = guest.try_run('ping -q -c 20 -i 0.1 -W 30 10.0.0.1')
-    lab.check(code == 0 and ' 0% packet loss' in output,
-              '%s: %s' % (guest.kind, what), output)
+from labkit import checks
 
 
 def device_model_files(lab, guest):
@@ -26,55 +18,24 @@ def device_model_files(lab, guest):
                         % guest.domid()))
 
 
-def detach_and_attach(lab, guest):
-    """Take the vif away and give it back."""
-    vif = guest.vif_name()
-    lab.dom0('xl network-detach %s 0' % guest.name)
-    lab.check(vif not in lab.dom0('ip -br link'),
-              '%s: detached: the interface is gone' % guest.kind)
-    guest.run('while [ -e /sys/class/net/eth0 ]; do sleep 0.2; done')
-    lab.dom0('xl network-attach %s %s'
-             % (guest.name, guest.vif_spec().replace(',', ' ')))
-    guest.configure_net()
-    check_reachable(lab, guest, 'attached again: reachable')
-
-
 def reboot(lab, guest):
     """Let the guest reboot."""
     before = guest.domid()
     guest.start('reboot -f')
     lab.wait_for('[ "$(xl domid %s)" -gt %d ]' % (guest.name, before))
     guest.run('true', 600)
-    check_reachable(lab, guest, 'rebooted: reachable')
+    checks.check_reachable(lab, guest, guest.kind + ': rebooted')
     lab.check('vif%d.' % before not in lab.dom0('ip -br link'),
               '%s: rebooted: the old interface is gone' % guest.kind)
-
-
-def destroy_under_load(lab, guest):
-    """Destroy the guest while TCP runs in both directions."""
-    guest.run('iperf3 -s -D -p 5201; iperf3 -s -D -p 5202')
-    for port, reverse in ((5201, ''), (5202, '-R')):
-        lab.dom0('(setsid iperf3 -c %s -p %d %s -t 600 >/run/lab/load-%d '
-                 '2>&1 &)' % (guest.address(), port, reverse, port))
-    lab.wait_for('grep -q "[1-9].*bits/sec" /run/lab/load-5201 && '
-                 'grep -q "[1-9].*bits/sec" /run/lab/load-5202')
-    code, output = lab.machine.try_run('xl destroy ' + guest.name)
-    lab.backend.clean_up(guest)
-    lab.dom0('killall -q iperf3; true')
-    lab.check(code == 0 and 'error' not in output,
-              '%s: destroyed under load: xl is content' % guest.kind, output)
-    left = lab.find_leftovers()
-    lab.check(not left, '%s: destroyed under load: nothing is left'
-              % guest.kind, left)
 
 
 def restart_daemon(lab, guest):
     """End the daemon, and start it again, while the guest runs."""
     pid = lab.dom0('cat /run/xen-nic-pg/%d.pid' % guest.domid())
     lab.backend.stop()
-    check_reachable(lab, guest, 'daemon ended: still reachable')
+    checks.check_reachable(lab, guest, guest.kind + ': daemon ended')
     lab.backend.start()
-    check_reachable(lab, guest, 'daemon started again: still reachable')
+    checks.check_reachable(lab, guest, guest.kind + ': daemon started again')
     again = lab.dom0('cat /run/xen-nic-pg/%d.pid' % guest.domid())
     lab.check(pid == again, '%s: the daemon has adopted what ran'
               % guest.kind, 'QEMU was process %s, is %s' % (pid, again))
@@ -98,22 +59,22 @@ def live_through(lab, kind):
     ours = lab.backend.name == 'xen_nic_pg'
     guest = lab.guest('life-' + kind, kind)
     guest.create()
-    check_reachable(lab, guest, 'created: reachable')
-    detach_and_attach(lab, guest)
+    checks.check_reachable(lab, guest, kind + ': created')
+    checks.detach_and_attach(lab, guest, kind)
     guest.reload_driver()
-    check_reachable(lab, guest, 'driver loaded again: reachable')
+    checks.check_reachable(lab, guest, kind + ': driver loaded again')
     if ours:
         before = device_model_files(lab, guest)
     for _ in range(3):
         guest.reload_driver()
-    check_reachable(lab, guest, 'driver loaded thrice more: reachable')
+    checks.check_reachable(lab, guest, kind + ': driver loaded thrice more')
     if ours:
         after = device_model_files(lab, guest)
         lab.check(after == before, '%s: QEMU has as many files open as before'
                   % kind, 'before: %d, after: %d' % (before, after))
         restart_daemon(lab, guest)
     reboot(lab, guest)
-    destroy_under_load(lab, guest)
+    checks.destroy_under_load(lab, guest, kind)
 
 
 def run(lab):

@@ -23,20 +23,12 @@ def serve(lab, netdev):
     lab.use_backend('xen_nic_pg', 'netdev=net', '-netdev ' + netdev)
 
 
-def check_both_ways(lab, name, one, other):
-    """Send data each way between two ends that see each other."""
-    for sender, receiver in ((one, other), (other, one)):
-        flow.check(lab, '%s: %s to %s: %s' % (
-            name, sender.kind, receiver.kind, flow.describe('tcp', BYTES)),
-            sender, receiver, receiver.address(), 'tcp', BYTES)
-
-
 def use_tap(lab):
     """A tap that has a name of its own, put into the bridge by hand."""
     serve(lab, 'tap,id=net,ifname=lab0,script=no,downscript=no')
     with lab.guest('on-tap', vif=NO_BRIDGE) as guest:
         lab.dom0('ip link set lab0 master xenbr0 up')
-        check_both_ways(lab, 'tap', guest, lab.host)
+        flow.check_both_ways(lab, 'tap', guest, lab.host, BYTES)
         tx, rx = guest.counters()
         lab.check(tx['gso-frames'] and rx['gso-frames'] and
                   not tx['software-segments'] and not rx['software-segments'],
@@ -70,7 +62,7 @@ def use_dgram(lab):
                   'remote.type=unix,remote.path=/run/lab/%s' % (here, there))
             guests.append(stack.enter_context(lab.guest(
                 'on-' + here, number=number, vif=NO_BRIDGE)))
-        check_both_ways(lab, 'dgram', *guests)
+        flow.check_both_ways(lab, 'dgram', *guests, BYTES)
         tx, _ = guests[0].counters()
         lab.check(tx['gso-frames'] and tx['software-segments'],
                   'dgram: the device has segmented in software', tx)
