@@ -82,10 +82,10 @@ def tcp_on_queues(direction, queues, connections=4):
 MEASUREMENTS = {
     'tx60': frames('tx', 60),
     'tx1496': frames('tx', 1496),
-    'tx65535': frames('tx', 65535),
+    'tx65534': frames('tx', 65534),
     'rx60': frames('rx', 60),
     'rx1496': frames('rx', 1496),
-    'rx65535': frames('rx', 65535),
+    'rx65534': frames('rx', 65534),
     'tcp-tx': tcp('tx'),
     'tcp-rx': tcp('rx'),
     'ping': Measurement(('ping', 'rx', None), 'us', 1,
