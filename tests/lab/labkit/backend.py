@@ -47,6 +47,21 @@ class Backend:
     def clean_up(self, guest):
         """End what create() began beside the guest."""
 
+    def find_state(self, guest):
+        """Return where xenstore has the state of a guest's vif."""
+        return '/local/domain/0/backend/vif/%d/0/state' % guest.domid()
+
+    def bring_back(self, guest):
+        """Put a guest's new interface into the bridge, and wait for it.
+
+        What does so when xl makes a vif isn't told of this one.  With the
+        address that vif-bridge gives, the bridge keeps its own.
+        """
+        self.lab.wait_for('ip link set %s address fe:ff:ff:ff:ff:ff master '
+                          'xenbr0 up' % guest.vif_name())
+        self.lab.wait_for('[ "$(xenstore-read %s)" = 4 ]'
+                          % self.find_state(guest))
+
 
 class Netback(Backend):
     """Linux's xen-netback."""
@@ -58,6 +73,16 @@ class Netback(Backend):
 
     def stop(self):
         self.lab.dom0('modprobe -r xen-netback')
+
+    def replace(self, guest):
+        """Let the backend go, and another come, of which nobody tells it.
+
+        So the vif's state goes from Connected to InitWait at once.
+        """
+        self.lab.dom0('cd /sys/bus/xen-backend/drivers/vif && '
+                      'echo {0} >unbind && echo {0} >bind'
+                      .format('vif-%d-0' % guest.domid()))
+        self.bring_back(guest)
 
 
 class XenNic(Backend):
@@ -119,6 +144,18 @@ class XenNicPg(Backend):
     def stop(self):
         self.lab.dom0('pid=$(cat /run/lab/xen-nic-pgd.pid); kill $pid; '
                       'while [ -d /proc/$pid ]; do sleep 0.1; done')
+
+    def replace(self, guest):
+        """Let the guest's QEMU end, and another come.
+
+        The daemon sets the vif's state to Closed then, and starts a QEMU for
+        one that is Initialising.
+        """
+        state = self.find_state(guest)
+        self.lab.dom0('kill $(cat /run/xen-nic-pg/%d.pid)' % guest.domid())
+        self.lab.wait_for('[ "$(xenstore-read %s)" = 6 ]' % state)
+        self.lab.dom0('xenstore-write %s 1' % state)
+        self.bring_back(guest)
 
 
 BACKENDS = {cls.name: cls for cls in (Netback, XenNic, XenNicPg)}

@@ -60,7 +60,8 @@ DOM0_MODULES = '''
     vhost_net
 '''.split()
 GUEST_MODULES = '''
-    xen-netfront pktgen 8021q af_packet xen-blkfront ext4 crc32c_generic
+    xen-netfront pktgen 8021q af_packet netconsole xen-blkfront ext4
+    crc32c_generic
 '''.split()
 
 # Programs of the guests' ramdisk beside busybox; their libraries follow.
