@@ -63,12 +63,14 @@ class Guest:
     """One guest, known to xl by its name."""
 
     def __init__(self, lab, name, kind='pv', number=2, vif='', options='',
-                 extra='', vcpus=1, frontend='stock', kernel='6.1'):
+                 extra='', vcpus=1, memory=256, frontend='stock',
+                 kernel='6.1'):
         """Describe a guest; create() starts it.
 
         @vif: further settings of the vif ("devid=1,rate=…"); None: no vif
         @options: further lines for the xl config
         @extra: further words for the kernel's command line
+        @memory: in MiB
         @frontend: the netfront, 'stock' or 'pg'
         @kernel: the name of the kernel
         """
@@ -80,6 +82,7 @@ class Guest:
         self.options = options
         self.extra = extra
         self.vcpus = vcpus
+        self.memory = memory
         self.frontend = frontend
         self.kernel = kernel
 
@@ -117,7 +120,7 @@ class Guest:
                  % (self.number,
                     ' lab.netfront=pg' if self.frontend == 'pg' else '',
                     self.extra),
-                 'memory = 256',
+                 'memory = %d' % self.memory,
                  'vcpus = %d' % self.vcpus,
                  'tsc_mode = "native"',
                  'on_crash = "preserve"']

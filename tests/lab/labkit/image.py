@@ -212,7 +212,8 @@ def find_libraries(tree, programs):
     folders = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu']
     found, todo = [], list(programs)
     while todo:
-        listing = debian.run('readelf', '-d', '-l', os.path.join(tree, todo.pop()))
+        listing = debian.run('readelf', '-d', '-l',
+                             os.path.join(tree, todo.pop()))
         for line in listing.splitlines():
             if 'NEEDED' in line:
                 path = find_library(tree, folders,

@@ -80,6 +80,7 @@ class Lab:
         @guest_options: what guests are like by default, as Guest() has it
         """
         self.out_dir = out_dir or os.path.join(payload.BUILD, 'lab')
+        self.disks = set()
         self.machine = None
         self.backend_name = backend_name
         self.backend = backends.BACKENDS[backend_name](self)
@@ -114,7 +115,7 @@ class Lab:
         """
         self.say('booting Xen')
         start = time.monotonic()
-        self.machine = machines.Machine(self.out_dir)
+        self.machine = machines.Machine(self.out_dir, self.disks)
         try:
             self.machine.boot()
         except machines.MachineError as error:

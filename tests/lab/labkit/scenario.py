@@ -3,7 +3,9 @@
 
 A scenario's name is its file's name, its title the first line of its
 docstring.  BACKENDS and FRONTENDS, if it has these, name the backends and the
-guests' netfronts that it makes sense for; with others it is skipped.
+guests' netfronts that it makes sense for; with others it is skipped.  DISK, if
+it has that, returns the path of a file system; dom0 has it as its third disk,
+/dev/vdc.
 """
 
 import glob
@@ -30,6 +32,7 @@ class Scenario:
         self.run = module.run
         self.backends = getattr(module, 'BACKENDS', None)
         self.frontends = getattr(module, 'FRONTENDS', None)
+        self.disk = getattr(module, 'DISK', None)
 
     def suits(self, backend, frontend):
         """Tell whether the scenario makes sense for a pairing."""
@@ -48,14 +51,18 @@ def run_scenarios(names, backend, **guest_options):
 
     @guest_options: what guests are like by default, as Guest() has it
     """
+    frontend = guest_options['frontend']
+    scenarios = [Scenario(name) for name in names or find_names()]
     lab = labs.Lab(backend, guest_options=guest_options)
+    lab.disks = {scenario.disk() for scenario in scenarios
+                 if scenario.disk and scenario.suits(backend, frontend)}
     good = True
     try:
-        for scenario in map(Scenario, names or find_names()):
-            if not scenario.suits(backend, guest_options['frontend']):
+        for scenario in scenarios:
+            if not scenario.suits(backend, frontend):
                 lab.scenario = scenario.name
                 lab.record(True, 'not for %s/%s # SKIP'
-                           % (guest_options['frontend'], backend))
+                           % (frontend, backend))
             elif not lab.play(scenario):
                 good = False
                 lab.stop()
