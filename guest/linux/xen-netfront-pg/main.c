@@ -152,6 +152,8 @@ static void pgnet_remove(struct xenbus_device *xbdev)
 	if (net->connected)
 		close_backend(net);
 	pgnet_disconnect(net);
+	/* The driver that has the vif next may not keep this promise */
+	xenbus_rm(XBT_NIL, xbdev->nodename, "feature-persistent");
 	unregister_netdev(net->netdev);
 	pgnet_free_netdev(net->netdev);
 }

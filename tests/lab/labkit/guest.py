@@ -36,7 +36,7 @@ CONFIGURE = ('until [ -e /sys/class/net/eth0 ]; do sleep 0.2; done; '
 
 # What a kernel says of a fault, or of a grant that couldn't be ended; prints
 # such lines, and then fails
-FIND_COMPLAINTS = ("! dmesg | grep -iE '\\b(BUG|WARNING|Oops|Call Trace|UBSAN)"
+FIND_COMPLAINTS = ("! dmesg | grep -E '\\b(BUG|WARNING|Oops|Call Trace|UBSAN)"
                    "\\b|deferring g|still in use|leak|corrupt|pagealloc'")
 
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Our netfront in a PV guest, in depth, on both kernels.
 
-Queues, offloads, a large MTU, a VLAN and netconsole; then, while a connection
-each way is busy, the guest is saved and restored, its vif gets another
-backend without a farewell of the first, and its driver is loaded again.  All
-the while pages stay mapped and are used again; without the driver none of the
-guest's is.
+Queues, and what xenstore, ethtool and the backend say of them; then, while a
+connection each way is busy, the guest is saved and restored, its vif gets
+another backend without a farewell of the first, and its driver is loaded
+again.  All the while pages stay mapped and are used again; without the driver
+none of the guest's is, and the stock driver can have the vif.
 
-The guest with 6.1 has what Debian's kernel offers in place of KASAN: checks of
+On 6.1 there are offloads, datagrams of all sizes, a large MTU, a VLAN and
+netconsole as well, and what Debian's kernel offers in place of KASAN: checks of
 slab objects and free pages, and pages that are cleared at once.
 """
 
@@ -19,7 +20,7 @@ QUEUES = 4
 BYTES = 8 << 20
 QUEUE_BYTES = 2 << 20
 UDP_MAX = 9000
-# By kernel: further words of its command line
+# By kernel: further words of its command line, where all kinds are carried
 KERNELS = {'6.1': 'slub_debug=FZPU page_poison=1 init_on_free=1', '6.12': ''}
 
 # What Xen has of a PV guest: the rings of its console and its xenstore
@@ -135,6 +136,16 @@ def use_netconsole(lab, guest):
     lab.check(code == 0, 'netconsole: %d lines have come' % LINES, output)
 
 
+def carry_all_kinds(lab, guest):
+    """Have all kinds of frames carried."""
+    switch_offloads(lab, guest)
+    flow.check_both_ways(lab, 'small and large', guest, lab.host, UDP_MAX,
+                         'udp')
+    use_large_frames(lab, guest)
+    use_vlan(lab, guest)
+    use_netconsole(lab, guest)
+
+
 def live_through(lab, guest):
     """Have the connection to the backend end in all ways there are."""
     with flow.busy(lab, 'saved', guest):
@@ -153,8 +164,18 @@ def check_nothing_mapped(lab, guest):
     mapped = moving.count_mapped(lab)[guest.domid()]
     lab.check(mapped == MAPPED_WITHOUT, 'without the driver, %d pages are '
               'mapped' % mapped, mapped)
+
+
+def change_drivers(lab, guest):
+    """Let the stock driver have the vif, and ours again."""
+    guest.frontend = 'stock'
     guest.load_driver()
-    checks.check_reachable(lab, guest, 'driver loaded again')
+    checks.check_reachable(lab, guest, 'the stock driver after ours')
+    flow.check_both_ways(lab, 'the stock driver', guest, lab.host, BYTES)
+    guest.unload_driver()
+    guest.frontend = 'pg'
+    guest.load_driver()
+    checks.check_reachable(lab, guest, 'our driver again')
 
 
 def run(lab):
@@ -167,12 +188,9 @@ def run(lab):
             checks.check_persistent(lab, guest, 'Linux ' + kernel)
             checks.check_queues(lab, guest, QUEUES, QUEUE_BYTES)
             check_hits(lab, guest)
-            switch_offloads(lab, guest)
-            flow.check_both_ways(lab, 'small and large', guest, lab.host,
-                                 UDP_MAX, 'udp')
-            use_large_frames(lab, guest)
-            use_vlan(lab, guest)
-            use_netconsole(lab, guest)
+            if words:
+                carry_all_kinds(lab, guest)
             live_through(lab, guest)
             check_nothing_mapped(lab, guest)
+            change_drivers(lab, guest)
     lab.use_backend('xen_nic_pg')
