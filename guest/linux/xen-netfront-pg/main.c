@@ -7,8 +7,9 @@
  *   backend           frontend
  *   InitWait          ends a former connection, makes one; is Connected then
  *   Connected         has a carrier
- *   Closing           has no carrier; is Closed until InitWait
- *   Closed            ends the connection
+ *   Closing           is Closed, without a carrier
+ *   Closed            ends the connection; begins anew, Initialising, unless
+ *                     the vif is to go, or it was us who closed
  *
  * So a backend may go away and come back, or another one in its place: with or
  * without a farewell.  See netfront.h for how the driver works.
@@ -47,14 +48,47 @@ static void backend_connected(struct pgnet *net)
 	netdev_notify_peers(net->netdev);
 }
 
+/* Tell whether the toolstack wants the vif to be there */
+static bool is_online(struct xenbus_device *xbdev)
+{
+	return xenbus_read_unsigned(xbdev->otherend, "online", 0);
+}
+
 /*
  * Tell whether the backend has yet to take notice that we begin, and is still
  * about the connection before.
  */
 static bool is_behind(struct xenbus_device *xbdev)
 {
-	return xbdev->state == XenbusStateInitialising &&
-		xenbus_read_unsigned(xbdev->otherend, "online", 0);
+	return xbdev->state == XenbusStateInitialising && is_online(xbdev);
+}
+
+/* Whoever wrote Closing, the backend may still use the pages */
+static void backend_closing(struct pgnet *net)
+{
+	struct xenbus_device *xbdev = net->xbdev;
+
+	netif_carrier_off(net->netdev);
+	if (xbdev->state == XenbusStateClosed || is_behind(xbdev))
+		return;
+	net->left = xbdev->state == XenbusStateConnected;
+	xenbus_frontend_closed(xbdev);
+}
+
+/* One that has left us may come back, if it is told that we begin anew */
+static void backend_closed(struct pgnet *net)
+{
+	struct xenbus_device *xbdev = net->xbdev;
+
+	pgnet_disconnect(net);
+	if (is_behind(xbdev))
+		return;
+	net->left |= xbdev->state == XenbusStateConnected;
+	if (net->left && is_online(xbdev))
+		xenbus_switch_state(xbdev, XenbusStateInitialising);
+	else if (xbdev->state != XenbusStateClosed)
+		xenbus_frontend_closed(xbdev);
+	net->left = false;
 }
 
 static void pgnet_otherend_changed(struct xenbus_device *xbdev,
@@ -70,15 +104,10 @@ static void pgnet_otherend_changed(struct xenbus_device *xbdev,
 		backend_connected(net);
 		break;
 	case XenbusStateClosing:
-		/* Whoever wrote that, the backend may still use the pages */
-		netif_carrier_off(net->netdev);
-		if (xbdev->state != XenbusStateClosed && !is_behind(xbdev))
-			xenbus_frontend_closed(xbdev);
+		backend_closing(net);
 		break;
 	case XenbusStateClosed:
-		pgnet_disconnect(net);
-		if (xbdev->state != XenbusStateClosed && !is_behind(xbdev))
-			xenbus_frontend_closed(xbdev);
+		backend_closed(net);
 		break;
 	case XenbusStateUnknown:
 		pgnet_disconnect(net);

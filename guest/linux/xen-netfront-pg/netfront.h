@@ -228,6 +228,7 @@ static inline u64 pgnet_read_counter(const struct pgnet_counters *counters,
  * @num_queues: how many the two ends use
  * @connected: whether frames may be put into the rings; read under a TX lock
  * @served: whether the backend has been in Connected since we are
+ * @left: whether the backend is closing of its own accord
  * @broken: whether the backend has broken the protocol, so that it is left
  *          alone until the next connection
  * @persistent: whether both ends have feature-persistent
@@ -244,6 +245,7 @@ struct pgnet {
 	unsigned int num_queues;
 	bool connected;
 	bool served;
+	bool left;
 	bool broken;
 	bool persistent;
 	bool trusted;
