@@ -47,9 +47,9 @@ class Backend:
     def clean_up(self, guest):
         """End what create() began beside the guest."""
 
-    def find_state(self, guest):
-        """Return where xenstore has the state of a guest's vif."""
-        return '/local/domain/0/backend/vif/%d/0/state' % guest.domid()
+    def find_key(self, guest, key):
+        """Return where xenstore has a key of a guest's vif."""
+        return '/local/domain/0/backend/vif/%d/0/%s' % (guest.domid(), key)
 
     def bring_back(self, guest):
         """Put a guest's new interface into the bridge, and wait for it.
@@ -60,7 +60,7 @@ class Backend:
         self.lab.wait_for('ip link set %s address fe:ff:ff:ff:ff:ff master '
                           'xenbr0 up' % guest.vif_name())
         self.lab.wait_for('[ "$(xenstore-read %s)" = 4 ]'
-                          % self.find_state(guest))
+                          % self.find_key(guest, 'state'))
 
 
 class Netback(Backend):
@@ -75,13 +75,15 @@ class Netback(Backend):
         self.lab.dom0('modprobe -r xen-netback')
 
     def replace(self, guest):
-        """Let the backend go, and another come, of which nobody tells it.
+        """Let the backend go, and another come.
 
-        So the vif's state goes from Connected to InitWait at once.
+        It waits to be told that its interface has been put where it belongs.
         """
         self.lab.dom0('cd /sys/bus/xen-backend/drivers/vif && '
-                      'echo {0} >unbind && echo {0} >bind'
-                      .format('vif-%d-0' % guest.domid()))
+                      'echo {0} >unbind && echo {0} >bind && '
+                      'xenstore-write {1} connected'
+                      .format('vif-%d-0' % guest.domid(),
+                              self.find_key(guest, 'hotplug-status')))
         self.bring_back(guest)
 
 
@@ -151,7 +153,7 @@ class XenNicPg(Backend):
         The daemon sets the vif's state to Closed then, and starts a QEMU for
         one that is Initialising.
         """
-        state = self.find_state(guest)
+        state = self.find_key(guest, 'state')
         self.lab.dom0('kill $(cat /run/xen-nic-pg/%d.pid)' % guest.domid())
         self.lab.wait_for('[ "$(xenstore-read %s)" = 6 ]' % state)
         self.lab.dom0('xenstore-write %s 1' % state)
