@@ -23,6 +23,12 @@ def xen_has_died(console):
     return any(words in console for words in XEN_DEATHS)
 
 
+def is_spoilt(console):
+    """Tell from the console whether Xen or a guest is dead, for no fault of
+    what is tested: there is nothing to wait for any more."""
+    return xen_has_died(console) or TRIPLE_FAULT in console
+
+
 def find_fault(console, silent_kinds):
     """Return what the emulator has done to a guest or to Xen, or ''.
 

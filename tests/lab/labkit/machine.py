@@ -8,8 +8,9 @@ console (Xen's and dom0's kernel messages) goes to a file; commands go over a
 virtio-serial port to dom0/agent.
 
 One thread reads the agent's messages and sorts them by request.  Another one
-looks for Xen's last words, as a Xen that has crashed may leave the machine
-running, and ends it when Xen had the time to say all of them.  Times out
+looks for what Xen says when it crashes, or a guest does by the emulator's fault;
+either may leave the machine running, and those who wait for an answer waiting.
+It ends the machine when Xen had the time to say all of it.  Times out
 here are generous and only keep a broken machine from hanging the run: that a
 check passes never depends on time.
 """
@@ -145,9 +146,9 @@ class Machine:
             self.sock = None
 
     def _watch_xen(self):
-        """End the machine if Xen has crashed."""
+        """End the machine if Xen or a guest has crashed."""
         while self.alive():
-            if faults.xen_has_died(self.read_console()):
+            if faults.is_spoilt(self.read_console()):
                 time.sleep(DEATH_TIME)
                 self.process.kill()
                 return

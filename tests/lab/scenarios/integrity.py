@@ -4,8 +4,8 @@
 256 MiB over TCP, and UDP datagrams of every size from 1 to 9,000 bytes, which
 are fragmented from 1,473 bytes on; each way, over IPv4 and IPv6, with
 offloads as they come and with all of them off.  labflow computes SHA-256 at
-both ends.  A PVH guest, where that takes several times as long, gets the full
-amount over IPv4 with offloads, and a part of it otherwise.
+both ends.  A PVH guest, where that takes several times as long, gets all of that
+over IPv4 with offloads, and a part of it otherwise.
 
 Behind xen_nic_pg, a PV guest gets a part again over IPv4, with offloads, for
 each of the data path's options switched off.
@@ -13,26 +13,25 @@ each of the data path's options switched off.
 
 from labkit import ethtool, flow
 
-TCP_BYTES = 256 << 20
-TCP_BYTES_PART = 32 << 20
-UDP_MAX = 9000
+# (bytes of TCP, largest UDP datagram)
+FULL = (256 << 20, 9000)
+PART = (32 << 20, 2000)
 OPTIONS = ('io-uring=off', 'queue-threads=off', 'tap-port=off')
 
 
-def tcp_bytes(kind, offloads, version, options):
-    """Return how much TCP carries in one of the cases."""
-    if not options and (kind == 'pv' or (offloads == 'on' and version == 4)):
-        return TCP_BYTES
-    return TCP_BYTES_PART
+def amounts(kind, offloads, version, options):
+    """Return how much is carried in one of the cases."""
+    if kind == 'pv':
+        return (PART[0], FULL[1]) if options else FULL
+    return FULL if offloads == 'on' and version == 4 else PART
 
 
 def check_all_flows(lab, guest, kind, offloads, options='', versions=(4, 6)):
     """Check both protocols over the versions of IP, both ways."""
     name = ': '.join(filter(None, [kind, options, 'offloads ' + offloads]))
     for version in versions:
-        for protocol, amount in (('tcp', tcp_bytes(kind, offloads, version,
-                                                   options)),
-                                 ('udp', UDP_MAX)):
+        for protocol, amount in zip(('tcp', 'udp'), amounts(
+                kind, offloads, version, options)):
             flow.check_both_ways(lab, name, guest, lab.host, amount, protocol,
                                  version)
 
