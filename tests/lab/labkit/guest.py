@@ -162,6 +162,17 @@ class Guest:
             self.lab.say('%s: hvm: waiting for the firmware and the kernel'
                          % self.name)
         self.run('true', timeout=600)
+        self.forget_absence()
+
+    def forget_absence(self):
+        """Have dom0 look for the guest's addresses anew.
+
+        What it has sent to one that was gone makes it think that nobody has
+        the address, for some seconds and pings more.
+        """
+        for version in (4, 6):
+            self.lab.dom0('ip -%d neigh flush to %s'
+                          % (version, self.address(version)))
 
     def destroy(self):
         """End the guest at once."""
@@ -196,6 +207,7 @@ class Guest:
     def configure_net(self):
         """Give a vif that is new to the guest its addresses."""
         self.run(CONFIGURE.format(self.address(4), self.address(6)))
+        self.forget_absence()
 
     def unload_driver(self):
         """Unload the guest's netfront."""

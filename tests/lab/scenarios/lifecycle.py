@@ -24,6 +24,7 @@ def reboot(lab, guest):
     guest.start('reboot -f')
     lab.wait_for('[ "$(xl domid %s)" -gt %d ]' % (guest.name, before))
     guest.run('true', 600)
+    guest.forget_absence()
     checks.check_reachable(lab, guest, guest.kind + ': rebooted')
     lab.check('vif%d.' % before not in lab.dom0('ip -br link'),
               '%s: rebooted: the old interface is gone' % guest.kind)
