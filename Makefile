@@ -11,8 +11,8 @@ LAB := tests/lab/lab
 FUZZ_SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check check-unit check-qtest check-lab coverage fuzz qemu \
-        tools guest guest-deb lab-image lab-shell bench bench-lab patches \
+.PHONY: help demo check check-unit check-qtest check-lab check-dkms coverage \
+        fuzz qemu tools guest guest-deb lab-image lab-shell bench bench-lab patches \
         docs clean
 
 help: ## this list
@@ -31,6 +31,9 @@ check-unit: ## the tests that need no Xen
 
 check-qtest: ## the device on a simulated Xen
 	@scripts/check $(BUILD) xensim qtest
+
+check-dkms: lab-image ## our netfront's package in a Debian guest, ten minutes
+	@$(LAB) run dkms
 
 coverage: ## which of our lines the tests run, in build/coverage/index.html
 	@scripts/check $(BUILD) unit sanitized coverage

@@ -5,7 +5,7 @@ A scenario's name is its file's name, its title the first line of its
 docstring.  BACKENDS and FRONTENDS, if it has these, name the backends and the
 guests' netfronts that it makes sense for; with others it is skipped.  DISK, if
 it has that, returns the path of a file system; dom0 has it as its third disk,
-/dev/vdc.
+/dev/vdc.  One that is ON_DEMAND runs only where it is named.
 """
 
 import glob
@@ -33,6 +33,7 @@ class Scenario:
         self.backends = getattr(module, 'BACKENDS', None)
         self.frontends = getattr(module, 'FRONTENDS', None)
         self.disk = getattr(module, 'DISK', None)
+        self.on_demand = getattr(module, 'ON_DEMAND', False)
 
     def suits(self, backend, frontend):
         """Tell whether the scenario makes sense for a pairing."""
@@ -53,6 +54,8 @@ def run_scenarios(names, backend, **guest_options):
     """
     frontend = guest_options['frontend']
     scenarios = [Scenario(name) for name in names or find_names()]
+    scenarios = [scenario for scenario in scenarios
+                 if names or not scenario.on_demand]
     lab = labs.Lab(backend, guest_options=guest_options)
     lab.disks = {scenario.disk() for scenario in scenarios
                  if scenario.disk and scenario.suits(backend, frontend)}

@@ -12,6 +12,7 @@ from labkit import guestroot
 
 DISK = guestroot.ensure_root
 FRONTENDS = ['stock']
+ON_DEMAND = True
 
 PACKAGE = 'xen-netfront-pg-dkms'
 MOUNT = '''
