@@ -5,7 +5,8 @@ The other scenarios have the stock netfront of 6.1 on xen_nic_pg.  Here each
 value of a pairing, a kernel and a kind of guest meets each of the others once
 at least, with less data; `lab run --frontend pg` and its other options have
 any scenario in any pairing.  Two guests run at a time, on the stock bridge, of
-which the first has our netfront and ends under load.
+which the first has our netfront and, if it is a PV guest, ends under load; what
+loads a PVH guest for long is likely to meet a fault of the emulator's.
 
 Our netfront is checked by more than the stock one, which the other scenarios
 have; in a PV guest on xen_nic_pg, `netfront` has it.  Unlike the stock one it
@@ -32,11 +33,12 @@ COUPLES = (
 def check_ours(lab, guest, what):
     """Check further what a guest with our netfront does."""
     checks.check_persistent(lab, guest, what)
-    if guest.kind == 'pv':
-        flow.check_both_ways(lab, what, guest, lab.host,
-                             TCP_BYTES[guest.kind], version=6)
     flow.check_both_ways(lab, what, guest, lab.host, UDP_MAX[guest.kind],
                          'udp')
+    if guest.kind == 'pvh':
+        return
+    flow.check_both_ways(lab, what, guest, lab.host, TCP_BYTES[guest.kind],
+                         version=6)
     if lab.backend.name == 'netback':
         with flow.busy(lab, what + ': another backend', guest):
             lab.backend.replace(guest)
@@ -66,7 +68,10 @@ def run_couple(lab, backend, guests):
             check_guest(lab, guest, name)
         flow.check_both_ways(lab, ' with '.join(names), left, right,
                              TCP_BYTES[left.kind])
-    checks.destroy_under_load(lab, left, names[0])
+    if left.kind == 'pv':
+        checks.destroy_under_load(lab, left, names[0])
+    else:
+        left.destroy()
 
 
 def run(lab):
