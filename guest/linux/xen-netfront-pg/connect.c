@@ -213,8 +213,6 @@ static void unbind_channels(struct pgnet_queue *queue)
 		unbind_from_irqhandler(queue->tx_irq, queue);
 	if (queue->rx_irq && queue->rx_irq != queue->tx_irq)
 		unbind_from_irqhandler(queue->rx_irq, queue);
-	queue->tx_irq = 0;
-	queue->rx_irq = 0;
 }
 
 static void free_queue(struct pgnet_queue *queue)
