@@ -2,13 +2,13 @@
 """Faults of the emulated machine, told apart from those of what is tested.
 
 The emulated SVM, which PVH and HVM guests run on, has been seen to kill such a
-guest by a triple fault, Xen itself by a double fault, and to leave a guest's
-CPU without its interrupts, with any backend (docs/lab.rst).  A backend is a
-program that writes to granted pages, so it can't do the first two; the third
-is taken for the emulator's only if the guest doesn't even answer on its console,
-which a guest does that merely waits for its network.  A scenario that has come
-across one of these is repeated.  What a fault of ours does to a guest it does
-again, and that fails.
+guest by a triple fault, and Xen itself by a double fault (docs/lab.rst).  A
+backend is a program that writes to granted pages, so it can't do that.  A PVH
+guest that stood still has been seen once; why isn't known, nor whether another
+backend would have spared it.  So that is taken for the emulator's only if the
+guest doesn't even answer on its console, which a guest does that merely waits
+for its network.  A scenario that has come across one of these is repeated.
+What a fault of ours does to a guest it does again, and that fails.
 """
 
 # What Xen says last, whatever has ended it; a double fault may keep it from
@@ -24,8 +24,10 @@ def xen_has_died(console):
 
 
 def is_spoilt(console):
-    """Tell from the console whether Xen or a guest is dead, for no fault of
-    what is tested: there is nothing to wait for any more."""
+    """Tell from the console whether there is nothing to wait for any more.
+
+    That is, whether Xen or a guest is dead, by no fault of what is tested.
+    """
     return xen_has_died(console) or TRIPLE_FAULT in console
 
 
