@@ -11,8 +11,8 @@ LAB := tests/lab/lab
 FUZZ_SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check check-unit check-qtest check-lab check-dkms coverage \
-        fuzz qemu tools guest guest-deb lab-image lab-shell bench bench-lab patches \
+.PHONY: help demo check check-unit check-qtest check-lab check-dkms check-pairings \
+        coverage fuzz qemu tools guest guest-deb lab-image lab-shell bench bench-lab patches \
         docs clean
 
 help: ## this list
@@ -34,6 +34,16 @@ check-qtest: ## the device on a simulated Xen
 
 check-dkms: lab-image ## our netfront's package in a Debian guest, ten minutes
 	@$(LAB) run dkms
+
+# stock/xen_nic_pg is what `make check` has.
+check-pairings: lab-image ## the main scenarios in other pairings and on 6.12, an hour
+	@failed=0; \
+	for pairing in 'pg 6.1 xen_nic_pg' 'pg 6.12 xen_nic_pg' \
+	    'pg 6.1 netback' 'pg 6.12 netback' 'stock 6.1 netback'; do \
+	    set -- $$pairing; echo "# $$1, Linux $$2, on $$3"; \
+	    $(LAB) run --frontend $$1 --kernel $$2 --backend $$3 \
+	        ping bridge lifecycle integrity || failed=1; \
+	done; exit $$failed
 
 coverage: ## which of our lines the tests run, in build/coverage/index.html
 	@scripts/check $(BUILD) unit sanitized coverage
