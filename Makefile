@@ -11,9 +11,9 @@ LAB := tests/lab/lab
 FUZZ_SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check check-unit check-qtest check-lab check-dkms check-pairings \
-        coverage fuzz qemu tools guest guest-deb lab-image lab-shell bench bench-lab patches \
-        docs clean
+.PHONY: help demo check check-unit check-qtest check-lab check-dkms \
+        check-pairings coverage fuzz qemu tools guest guest-deb deb lab-image \
+        lab-shell bench bench-lab patches docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | \
@@ -27,7 +27,7 @@ check: ## all tests; the last line counts them
 
 check-unit: ## the tests that need no Xen
 	@scripts/check $(BUILD) style docs patches unit device tools xensim \
-	    qtest sanitized races fuzz bench coverage guest
+	    qtest sanitized races fuzz bench coverage guest packages
 
 check-qtest: ## the device on a simulated Xen
 	@scripts/check $(BUILD) xensim qtest
@@ -70,7 +70,11 @@ guest: ## the netfront for Linux guests: build/guest/KERNEL/*.ko
 
 guest-deb: ## the same as a package that DKMS builds, in build/deb
 	@$(DEPS) deb
-	@$(STEP) 'guest: package' scripts/guest-deb $(BUILD)
+	@$(STEP) 'guest: package' scripts/deb-build $(BUILD) guest
+
+deb: qemu guest-deb ## the packages of the host and of guests, in build/deb
+	@$(DEPS) hostdeb
+	@$(STEP) 'host: package' scripts/deb-build $(BUILD) host
 
 lab-image: qemu tools guest guest-deb ## the lab's disk image, from Debian packages
 	@$(DEPS) lab

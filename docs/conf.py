@@ -13,3 +13,11 @@ html_theme_options = {
     'page_width': '1100px',
 }
 html_show_copyright = False
+
+man_pages = [
+    ('xen-nic-pg', 'xen-nic-pg',
+     'the QEMU device that is the network backend of Xen guests', '', 7),
+    ('xen-nic-pg-stat', 'xen-nic-pg-stat', 'show what vifs do', '', 8),
+    ('xen-nic-pgd', 'xen-nic-pgd',
+     'run a QEMU with xen-nic-pg for each guest that has vifs', '', 8),
+]

@@ -6,6 +6,9 @@ cache of its own, so the user's stay as they are, and what is installed on
 this machine doesn't matter.  The mirrors are those that the machine's own apt
 sources name, so no host name is written here.  dpkg-deb unpacks; no
 maintainer script runs.
+
+Where they have to run, as in a Debian that is to be used as one, mmdebstrap
+installs it.
 """
 
 import glob
@@ -114,6 +117,25 @@ class Apt:
 def prefer(suite):
     """Return apt's option for a suite to be preferred, if there is one."""
     return ['--target-release', suite] if suite else []
+
+
+def bootstrap(work, target, packages, *options):
+    """Have mmdebstrap install a minimal Debian with @packages.
+
+    It does so for good, maintainer scripts and all, as root or in a user
+    namespace.
+
+    @work: a directory for what is needed meanwhile
+    @target: the tar file, or /dev/null where a hook does all that is wanted
+    @options: further options, such as hooks
+    """
+    sources = os.path.join(work, 'sources.list')
+    with open(sources, 'w', encoding='utf-8') as lines:
+        lines.write('\n'.join(find_sources(())) + '\n')
+    return run('mmdebstrap', '--variant=minbase',
+               '--include=' + ','.join(packages),
+               '--aptopt=APT::Install-Recommends "false"', *options,
+               SUITE, target, sources)
 
 
 def unpack(deb, tree, *names):

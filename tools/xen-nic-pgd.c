@@ -96,7 +96,8 @@ static const char usage[] =
     "  --foreground          stay in the foreground (default)\n"
     "  --daemonize           go to the background when ready\n"
     "  --sysfs DIR           where sysfs is mounted (" DEFAULT_SYSFS ")\n"
-    "  --version, --help\n"
+    "  --version             say which version this is\n"
+    "  --help                say this\n"
     "\n"
     "Exit status: 0 ended by a signal; 1 failure; 2 wrong usage; 3 kernel\n"
     "xen-netback is loaded; 4 the run directory has another xen-nic-pgd.\n";

@@ -41,15 +41,11 @@ printf "%%s\\n" %s >>"$1/etc/initramfs-tools/modules"''' % ' '.join(MODULES)
 
 def make_tree(work, tree, kernel):
     """Have mmdebstrap make the system, and unpack it to @tree."""
-    with open(work + '/sources.list', 'w', encoding='utf-8') as sources:
-        sources.write('\n'.join(debian.find_sources(())) + '\n')
-    debian.run('mmdebstrap', '--variant=minbase',
-               '--include=' + ','.join(PACKAGES), *NO_DOCUMENTS,
-               '--aptopt=APT::Install-Recommends "false"',
-               '--customize-hook=' + INITRAMFS,
-               '--customize-hook=copy-in %s /tmp' % ' '.join(kernel.debs),
-               '--customize-hook=' + INSTALL,
-               debian.SUITE, work + '/root.tar', work + '/sources.list')
+    debian.bootstrap(work, work + '/root.tar', PACKAGES, *NO_DOCUMENTS,
+                     '--customize-hook=' + INITRAMFS,
+                     '--customize-hook=copy-in %s /tmp'
+                     % ' '.join(kernel.debs),
+                     '--customize-hook=' + INSTALL)
     os.mkdir(tree)
     debian.run('tar', '-xf', work + '/root.tar', '-C', tree, '--no-same-owner',
                '--exclude=./dev/*')

@@ -35,7 +35,7 @@ PROGRAMS = ['meson/tests/lab/' + name
             for name in ('labflow', 'labgso', 'labxdp')]
 FLOOR = 'meson/tests/bench/bench-native'
 NETFRONT = 'guest/%s/xen-netfront-pg.ko'    # % a kernel's name
-PACKAGES = 'deb/*.deb'
+GUEST_PACKAGE = 'deb/xen-netfront-pg-dkms_*.deb'
 
 # Of the sources.
 STAT = os.path.join(TOP, 'tools/xen-nic-pg-stat')
@@ -71,7 +71,7 @@ def write_guest_initrd(image_dir, kernel, path):
     archive.add_file('init', os.path.join(LAB, 'guest/init'))
     for program in filter(None, map(built, PROGRAMS)):
         archive.add_file('lab/bin/' + os.path.basename(program), program)
-    for package in glob.glob(os.path.join(BUILD, PACKAGES)):
+    for package in glob.glob(os.path.join(BUILD, GUEST_PACKAGE)):
         archive.add_file('lab/%s.deb' % os.path.basename(package)
                          .split('_')[0], package)
     add_modules(archive, '%s/modules-%s' % (image_dir, kernel.name), kernel,
