@@ -53,7 +53,7 @@ fuzz: qemu tools ## search for what breaks the device, FUZZ_SECONDS a fuzzer
 	@scripts/qemu-build $(BUILD) --sanitize
 	@tests/fuzz/run $(BUILD) $(FUZZ_SECONDS)
 
-check-lab: lab-image ## the scenarios on a real Xen
+check-lab: lab-image deb ## the scenarios on a real Xen
 	@$(LAB) run
 
 qemu: ## QEMU with our device: build/qemu/qemu-system-x86_64

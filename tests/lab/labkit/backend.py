@@ -14,25 +14,18 @@ Only one of the first and the last may be active: loaded, xen-netback claims
 every vif.  start() and stop() make changing over in one boot possible.
 """
 
-from . import payload
-
 LOG_DIR = '/run/lab/qemu'
-QEMU = '/lab/bin/qemu-system-x86_64'
 
 
 class Backend:
     """What all backends share."""
 
     own_vif = False             # makes vifs without xl
+    is_program = False          # one of those under test (programs.py)
     device_model_arguments = ()  # what makes an HVM guest's QEMU the backend
-    programs = ()               # what must have been built
 
     def __init__(self, lab):
         self.lab = lab
-
-    def find_missing(self):
-        """Return the programs that are needed and haven't been built."""
-        return [name for name in self.programs if not payload.built(name)]
 
     def start(self):
         """Make vifs be served by this backend."""
@@ -92,7 +85,7 @@ class XenNic(Backend):
 
     name = 'xen_nic'
     own_vif = True
-    programs = (payload.DEVICE_MODEL,)
+    is_program = True
 
     def create(self, guest):
         config = guest.write_config()
@@ -108,7 +101,7 @@ class XenNic(Backend):
             '-device xen-net-device,idx=0,netdev=net,mac={mac} '
             '</dev/null >/run/lab/xen_nic-{domid}.log 2>&1 & '
             'echo $! >/run/lab/{name}.pid)'.format(
-                tap=tap, qemu=QEMU, domid=domid, mac=guest.mac,
+                tap=tap, qemu=self.lab.programs.qemu, domid=domid, mac=guest.mac,
                 name=guest.name))
         self.lab.wait_for('xenstore-read /local/domain/0/backend/qnic/%d/0/'
                           'state' % domid)
@@ -129,7 +122,7 @@ class XenNicPg(Backend):
     """This project's device, under its daemon."""
 
     name = 'xen_nic_pg'
-    programs = (payload.DEVICE_MODEL, payload.DAEMON)
+    is_program = True
     device_model_arguments = ('-device', 'xen-nic-pg,id=pg')
 
     def start(self, device='', arguments=''):
@@ -138,14 +131,12 @@ class XenNicPg(Backend):
         @device: options of the device, for guests that come from now on
         @arguments: further arguments of their QEMUs
         """
-        self.lab.dom0(
-            'xen-nic-pgd --daemonize --pidfile /run/lab/xen-nic-pgd.pid '
-            "--log-dir %s --qemu %s --device-opts '%s' -- %s"
-            % (LOG_DIR, QEMU, device, arguments))
+        self.lab.programs.start_daemon(
+            self.lab, '--log-dir %s %s -- %s'
+            % (LOG_DIR, device and '--device-opts ' + device, arguments))
 
     def stop(self):
-        self.lab.dom0('pid=$(cat /run/lab/xen-nic-pgd.pid); kill $pid; '
-                      'while [ -d /proc/$pid ]; do sleep 0.1; done')
+        self.lab.programs.stop_daemon(self.lab)
 
     def replace(self, guest):
         """Let the guest's QEMU end, and another come.

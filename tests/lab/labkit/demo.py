@@ -94,9 +94,9 @@ def print_results(results, backend):
     print('\n(emulated: compare figures with each other, not with hardware)')
 
 
-def run_demo(backend):
+def run_demo(backend, packages):
     """Run the demo; return whether it passed."""
-    lab = labs.Lab(backend, tap=False)
+    lab = labs.Lab(backend, tap=False, packages=packages)
     results = {'backend': backend, 'guest': 'pv', 'pass': False}
     try:
         play(lab, results)

@@ -25,7 +25,6 @@ FRONTENDS = {'stock': ('xen-netfront', 'vif'),
 KINDS = ('pv', 'pvh', 'hvm')
 
 BRIDGE = 'xenbr0'
-DEVICE_MODEL = '/lab/bin/qemu-system-x86_64'
 
 # What a vif's settings say if nothing is to be done for it in dom0
 NO_BRIDGE = 'script=/lab/dom0/vif-nowhere'
@@ -139,7 +138,7 @@ class Guest:
         arguments += self.lab.backend.device_model_arguments
         return ['vga = "none"', 'vnc = 0',
                 'device_model_version = "qemu-xen"',
-                'device_model_override = "%s"' % DEVICE_MODEL,
+                'device_model_override = "%s"' % self.lab.programs.qemu,
                 'device_model_args_hvm = [%s]'
                 % ', '.join('"%s"' % word for word in arguments)]
 

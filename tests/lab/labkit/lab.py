@@ -20,6 +20,7 @@ from . import faults
 from . import guest as guests
 from . import machine as machines
 from . import payload
+from . import programs
 
 LOG_COMMAND = '''
 for log in /run/lab/*.log /run/lab/qemu/*.log /run/xen-nic-pg/*.log; do
@@ -32,6 +33,7 @@ for log in /var/log/xen/console/*.log; do
     [ -s "$log" ] && echo "--- $log" && grep -av '^@lab\\|^[A-Za-z0-9+/=]*$' \\
         "$log" | tail -n 25
 done
+journalctl -q -u xen-nic-pgd -n 40 2>/dev/null
 echo "--- xl list"; xl list
 echo "--- counters"; timeout 60 xen-nic-pg-stat --json --once
 echo "--- backends in xenstore"
@@ -74,13 +76,16 @@ class Lab:
     """A machine with a backend, and the results so far."""
 
     def __init__(self, backend_name, out_dir=None, tap=True,
-                 guest_options=None):
+                 guest_options=None, packages=False):
         """Describe a lab; boot() starts it.
 
+        @packages: take what is under test from packages, in a Debian dom0
         @guest_options: what guests are like by default, as Guest() has it
         """
         self.out_dir = out_dir or os.path.join(payload.BUILD, 'lab')
         self.disks = set()
+        self.packages = packages
+        self.programs = None
         self.machine = None
         self.backend_name = backend_name
         self.backend = backends.BACKENDS[backend_name](self)
@@ -98,14 +103,17 @@ class Lab:
 
     def boot(self):
         """Start the machine and the backend that the lab was made for."""
+        self.programs = (programs.Packages() if self.packages
+                         else programs.BuildTree())
         self.backend = backends.BACKENDS[self.backend_name](self)
-        missing = self.backend.find_missing()
-        if missing:
+        missing = self.programs.find_missing()
+        if missing and self.backend.is_program:
             raise LookupError('backend %s: not built: %s (below %s); try '
                               '"make lab-image"' % (self.backend.name,
                                                     ' '.join(missing),
                                                     payload.BUILD))
         self.boot_machine()
+        self.programs.install(self)
         self.backend.start()
 
     def boot_machine(self, attempts=3):
@@ -115,7 +123,8 @@ class Lab:
         """
         self.say('booting Xen')
         start = time.monotonic()
-        self.machine = machines.Machine(self.out_dir, self.disks)
+        self.machine = machines.Machine(self.out_dir, self.programs,
+                                        self.disks)
         try:
             self.machine.boot()
         except machines.MachineError as error:
@@ -132,6 +141,15 @@ class Lab:
         if self.machine:
             self.machine.stop()
             self.machine = None
+
+    def use_packages(self, packages):
+        """Have the next scenarios' programs from packages, or from the build.
+
+        Each has a dom0 of its own.
+        """
+        if packages != self.packages:
+            self.stop()
+            self.packages = packages
 
     def usable(self):
         """Tell whether dom0 still answers."""

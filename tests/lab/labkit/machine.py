@@ -52,14 +52,16 @@ class CommandError(Exception):
 class Machine:
     """A running machine with Xen and dom0."""
 
-    def __init__(self, log_dir, disks=()):
+    def __init__(self, log_dir, programs, disks=()):
         """Describe a machine; boot() starts it.
 
         @log_dir: where its console goes
+        @programs: what is under test, and in which dom0 (programs.py)
         @disks: further disks, beside the image and the payload
         """
         os.makedirs(log_dir, exist_ok=True)
         self.console_log = os.path.join(log_dir, 'console.log')
+        self.programs = programs
         self.disks = disks
         self.work = tempfile.mkdtemp(prefix='xen-nic-pg-lab.')
         self.process = None
@@ -91,8 +93,10 @@ class Machine:
 
     def _start(self, image_dir):
         """Start the emulator."""
-        disks = [image_dir + '/root.img',
-                 payload.write_payload(image_dir, self.work), *self.disks]
+        disks = [self.programs.find_root(image_dir),
+                 payload.write_payload(image_dir, self.work,
+                                       self.programs.list_files()),
+                 *self.disks]
         command = ['qemu-system-x86_64', '-M', 'q35', '-accel',
                    'tcg,thread=multi', '-cpu', 'qemu64,+svm,+npt', '-smp', '2',
                    '-m', '3072', '-nodefaults', '-no-user-config',

@@ -4,8 +4,8 @@
 dom0 mounts it on /lab:
 
   dom0/                 init and agent
-  bin/                  the device model under test, the tools, the lab's
-                        programs
+  bin/                  the device model under test and the tools, or the
+                        package with them (programs.py); the lab's programs
   guest/initrd-KERNEL   the guests' ramdisk: Debian's part, ours behind it, and
                         the modules of both
   guest/vmlinuz-KERNEL  Debian's kernel
@@ -36,6 +36,7 @@ PROGRAMS = ['meson/tests/lab/' + name
 FLOOR = 'meson/tests/bench/bench-native'
 NETFRONT = 'guest/%s/xen-netfront-pg.ko'    # % a kernel's name
 GUEST_PACKAGE = 'deb/xen-netfront-pg-dkms_*.deb'
+HOST_PACKAGE = 'deb/qemu-xen-nic-pg_*.deb'
 
 # Of the sources.
 STAT = os.path.join(TOP, 'tools/xen-nic-pg-stat')
@@ -84,17 +85,18 @@ def write_guest_initrd(image_dir, kernel, path):
     os.unlink(own)
 
 
-def write_payload(image_dir, work):
-    """Make the payload from the present builds; return its path."""
+def write_payload(image_dir, work, programs):
+    """Make the payload from the present builds; return its path.
+
+    @programs: the files under test
+    """
     tree = os.path.join(work, 'payload')
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(os.path.join(LAB, 'dom0'), tree + '/dom0')
     os.makedirs(tree + '/bin')
     os.makedirs(tree + '/guest')
-    for program in filter(None, map(built, [DEVICE_MODEL, DAEMON, FLOOR] +
-                                    PROGRAMS)):
+    for program in [*programs, *filter(None, map(built, [FLOOR] + PROGRAMS))]:
         shutil.copy(program, tree + '/bin')
-    shutil.copy(STAT, tree + '/bin')
     for kernel in kernels.ensure_kernels().values():
         shutil.copy('%s/vmlinuz-%s' % (image_dir, kernel.name),
                     tree + '/guest')

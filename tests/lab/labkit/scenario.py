@@ -5,7 +5,8 @@ A scenario's name is its file's name, its title the first line of its
 docstring.  BACKENDS and FRONTENDS, if it has these, name the backends and the
 guests' netfronts that it makes sense for; with others it is skipped.  DISK, if
 it has that, returns the path of a file system; dom0 has it as its third disk,
-/dev/vdc.  One that is ON_DEMAND runs only where it is named.
+/dev/vdc.  One with PACKAGES has a Debian dom0, with the package under test in it
+(programs.py).  One that is ON_DEMAND runs only where it is named.
 """
 
 import glob
@@ -33,6 +34,7 @@ class Scenario:
         self.backends = getattr(module, 'BACKENDS', None)
         self.frontends = getattr(module, 'FRONTENDS', None)
         self.disk = getattr(module, 'DISK', None)
+        self.packages = getattr(module, 'PACKAGES', False)
         self.on_demand = getattr(module, 'ON_DEMAND', False)
 
     def suits(self, backend, frontend):
@@ -47,16 +49,19 @@ def find_names():
                   for path in glob.glob(FOLDER + '/*.py'))
 
 
-def run_scenarios(names, backend, **guest_options):
+def run_scenarios(names, backend, packages, **guest_options):
     """Run scenarios, printing TAP; return whether all went well.
 
+    @packages: whether all have what is under test from packages
     @guest_options: what guests are like by default, as Guest() has it
     """
     frontend = guest_options['frontend']
     scenarios = [Scenario(name) for name in names or find_names()]
     scenarios = [scenario for scenario in scenarios
                  if names or not scenario.on_demand]
-    lab = labs.Lab(backend, guest_options=guest_options)
+    # Those with a dom0 of their own come last, which saves a boot.
+    scenarios.sort(key=lambda scenario: scenario.packages)
+    lab = labs.Lab(backend, guest_options=guest_options, packages=packages)
     lab.disks = {scenario.disk() for scenario in scenarios
                  if scenario.disk and scenario.suits(backend, frontend)}
     good = True
@@ -66,7 +71,9 @@ def run_scenarios(names, backend, **guest_options):
                 lab.scenario = scenario.name
                 lab.record(True, 'not for %s/%s # SKIP'
                            % (frontend, backend))
-            elif not lab.play(scenario):
+                continue
+            lab.use_packages(packages or scenario.packages)
+            if not lab.play(scenario):
                 good = False
                 lab.stop()
     finally:
