@@ -11,7 +11,7 @@ LAB := tests/lab/lab
 FUZZ_SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check check-unit check-qtest check-lab check-dkms \
+.PHONY: help demo check check-unit check-qtest check-lab check-newer check-dkms \
         check-pairings coverage fuzz qemu tools guest guest-deb deb lab-image \
         lab-shell bench bench-lab patches docs clean
 
@@ -31,6 +31,9 @@ check-unit: ## the tests that need no Xen
 
 check-qtest: ## the device on a simulated Xen
 	@scripts/check $(BUILD) xensim qtest
+
+check-newer: ## our patch series on QEMU 10.2, and the suites on what it builds
+	@scripts/check $(BUILD) newer
 
 check-dkms: lab-image ## our netfront's package in a Debian guest, ten minutes
 	@$(LAB) run dkms

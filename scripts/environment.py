@@ -28,12 +28,12 @@ def for_xensim(build, binary):
     """Return what a program wants to know that starts QEMU on xensim.
 
     binary is the folder of a QEMU below the build directory: qemu,
-    qemu-sanitized or qemu-races.
+    qemu-newer, qemu-sanitized or qemu-races.
     """
     env = {'XEN_NIC_PG_QEMU': os.path.join(build, binary,
                                            'qemu-system-x86_64'),
            'XENSIM_LIBRARIES': build + '/meson/tests/xensim'}
-    if binary != 'qemu':
+    if binary in ('qemu-sanitized', 'qemu-races'):
         env['XEN_NIC_PG_SANITIZED'] = '1'
         env.update(SANITIZERS)
     if binary == 'qemu-races':

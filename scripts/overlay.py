@@ -36,7 +36,7 @@ SERIES = {
         ('tests/unit/test-xen-*.c', None),
     ],
     'docs': [
-        ('docs/xen-nic-pg.rst', 'docs/system/devices'),
+        ('docs/xen-nic-pg.rst', 'docs/system/i386'),
         ('docs/specs/xen-nic-*.rst', None),
     ],
 }
@@ -164,21 +164,20 @@ def add_tests(text, name, files):
 
 def list_documents(files, prefix):
     """Return a table of contents' lines for the documents below a folder."""
-    return ['   ' + document[len(prefix):] for document in files
-            if document.startswith(prefix)]
+    return ['   ' + os.path.splitext(document[len(prefix):])[0]
+            for document in files if document.startswith(prefix)]
 
 
 def add_document(text, name, files):
-    """docs/system/device-emulation.rst"""
-    return insert(text, name, '   devices/igb.rst',
+    """docs/system/target-i386.rst"""
+    return insert(text, name, '   i386/xenpvh',
                   list_documents(files, 'docs/system/'))
 
 
 def add_specification(text, name, files):
     """docs/specs/index.rst"""
-    lines = list_documents(files, 'docs/specs/')
     return insert(text, name, '   aspeed-intc',
-                  [os.path.splitext(line)[0] for line in lines])
+                  list_documents(files, 'docs/specs/'))
 
 
 EDITS = {
@@ -194,7 +193,7 @@ EDITS = {
         'tests/unit/meson.build': add_tests,
     },
     'docs': {
-        'docs/system/device-emulation.rst': add_document,
+        'docs/system/target-i386.rst': add_document,
         'docs/specs/index.rst': add_specification,
     },
 }

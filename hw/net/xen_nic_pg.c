@@ -44,6 +44,7 @@
 #include "qom/object.h"
 #include "system/system.h"
 #include "trace.h"
+#include "xen_nic_pg_compat.h"
 #include "xen_nic_pg_keys.h"
 #include "xen_nic_pg_queues.h"
 
@@ -790,7 +791,7 @@ static const Property options_properties[] = {
                        STALL_TIMEOUT_DEFAULT),
 };
 
-static void options_class_init(ObjectClass *klass, void *data)
+static void options_class_init(ObjectClass *klass, XenNicPgClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
 

@@ -32,6 +32,7 @@
 #include "qemu/sockets.h"
 #include "qemu/units.h"
 #include "trace.h"
+#include "xen_nic_pg_compat.h"
 #include "xen_nic_pg_netdev.h"
 #include "xen_nic_pg_queue.h"
 #include "xen_nic_pg_steer.h"
@@ -185,8 +186,8 @@ void xen_nic_pg_set_netdev_offloads(NetClientState *netdev,
     if (!guest) {
         guest = &none;
     }
-    qemu_set_offload(netdev, guest->csum4 || guest->csum6, guest->gso4,
-                     guest->gso6, 0, 0, 0, 0);
+    xen_nic_pg_set_offload(netdev, guest->csum4 || guest->csum6, guest->gso4,
+                           guest->gso6);
 }
 
 void xen_nic_pg_drop_old_frames(XenNicPgPort *port, NetClientState *netdev)
