@@ -39,8 +39,8 @@ def run(*command, **options):
     return done.stdout
 
 
-def find_sources(suites):
-    """Return apt source lines for SUITE and @suites, by the own mirrors."""
+def find_sources(suite, *further):
+    """Return apt source lines for a suite and further, by the own mirrors."""
     listing = run('apt-get', 'indextargets', '--format',
                   '$(LABEL) $(REPO_URI)', 'Created-By: Packages')
     mirrors = {}
@@ -51,28 +51,32 @@ def find_sources(suites):
         raise DebianError("no Debian mirror in this machine's apt sources "
                           "(apt-get indextargets lists none labelled Debian); "
                           "run apt-get update")
-    lines = ['deb %s %s main' % (mirrors['Debian'], suite)
-             for suite in (SUITE,) + suites]
+    lines = ['deb %s %s main' % (mirrors['Debian'], name)
+             for name in (suite, *further)]
     if 'Debian-Security' in mirrors:
         lines.append('deb %s %s-security main'
-                     % (mirrors['Debian-Security'], SUITE))
+                     % (mirrors['Debian-Security'], suite))
     return lines
+
+
+def write_sources(path, suite, *further):
+    """Write find_sources()'s lines to a file."""
+    with open(path, 'w', encoding='utf-8') as sources:
+        sources.write('\n'.join(find_sources(suite, *further)) + '\n')
 
 
 class Apt:
     """An apt of its own, for a machine on which nothing is installed."""
 
-    def __init__(self, folder, *suites):
-        """Make it in the new directory @folder, for SUITE and @suites.
+    def __init__(self, folder, *further, suite=SUITE):
+        """Make it in the new directory @folder, for @suite and @further.
 
-        Of @suites, packages are only taken where a call asks for it.
+        Of @further, packages are only taken where a call asks for it.
         """
         self.archives = os.path.join(folder, 'cache/archives')
         for part in ('lists/partial', 'cache/archives/partial', 'state'):
             os.makedirs(os.path.join(folder, part))
-        with open(os.path.join(folder, 'sources.list'), 'w',
-                  encoding='utf-8') as sources:
-            sources.write('\n'.join(find_sources(suites)) + '\n')
+        write_sources(folder + '/sources.list', suite, *further)
         open(os.path.join(folder, 'status'), 'w', encoding='utf-8').close()
         settings = {
             'Dir::Etc::SourceList': folder + '/sources.list',
@@ -119,7 +123,7 @@ def prefer(suite):
     return ['--target-release', suite] if suite else []
 
 
-def bootstrap(work, target, packages, *options):
+def bootstrap(work, target, packages, *options, suite=SUITE):
     """Have mmdebstrap install a minimal Debian with @packages.
 
     It does so for good, maintainer scripts and all, as root or in a user
@@ -130,12 +134,31 @@ def bootstrap(work, target, packages, *options):
     @options: further options, such as hooks
     """
     sources = os.path.join(work, 'sources.list')
-    with open(sources, 'w', encoding='utf-8') as lines:
-        lines.write('\n'.join(find_sources(())) + '\n')
+    write_sources(sources, suite)
     return run('mmdebstrap', '--variant=minbase',
                '--include=' + ','.join(packages),
                '--aptopt=APT::Install-Recommends "false"', *options,
-               SUITE, target, sources)
+               suite, target, sources)
+
+
+def unpack_root(archive, tree):
+    """Unpack bootstrap()'s tar file into the new directory @tree.
+
+    All its files are the user's own there, and /dev is empty.
+    """
+    os.mkdir(tree)
+    run('tar', '-xf', archive, '-C', tree, '--no-same-owner',
+        '--exclude=./dev/*')
+
+
+def make_tree(tree):
+    """Make the directory @tree for packages, with /lib a link to /usr/lib.
+
+    Newer suites' packages have all below /usr, older ones haven't.
+    """
+    for name in ('bin', 'sbin', 'lib', 'lib64'):
+        os.makedirs(os.path.join(tree, 'usr', name))
+        os.symlink('usr/' + name, os.path.join(tree, name))
 
 
 def unpack(deb, tree, *names):

@@ -46,9 +46,7 @@ def make_tree(work, tree, kernel):
                      '--customize-hook=copy-in %s /tmp'
                      % ' '.join(kernel.debs),
                      '--customize-hook=' + INSTALL)
-    os.mkdir(tree)
-    debian.run('tar', '-xf', work + '/root.tar', '-C', tree, '--no-same-owner',
-               '--exclude=./dev/*')
+    debian.unpack_root(work + '/root.tar', tree)
 
 
 def prune_modules(tree, release):
