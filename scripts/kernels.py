@@ -75,7 +75,7 @@ def mend_makefile(path):
 def fetch_kernel(apt, suite, folder):
     """Download a kernel's packages, and unpack its headers."""
     os.makedirs(folder + '/debs')
-    os.makedirs(folder + '/headers')
+    debian.make_tree(folder + '/headers')
     names = [name for name in apt.list_all(PACKAGES, suite)
              if name.startswith(OWN) and name not in PACKAGES]
     apt.download(names, folder + '/debs', suite)
@@ -84,6 +84,11 @@ def fetch_kernel(apt, suite, folder):
             debian.unpack(deb, folder + '/headers')
     mend_makefile('%s/headers/usr/src/linux-headers-%s/Makefile'
                   % (folder, find_release(folder)))
+
+
+def open_kernel(name, folder):
+    """Return the kernel that fetch_kernel() has put into @folder."""
+    return Kernel(name, find_release(folder), folder)
 
 
 def find_release(folder):
@@ -106,5 +111,5 @@ def ensure_kernels():
     """Return the kernels by their names, having fetched them if need be."""
     key = usercache.make_key([__file__, debian.__file__])
     folder = usercache.ensure('linux', key, fetch_kernels, 'guest: kernels')
-    return {name: Kernel(name, find_release(os.path.join(folder, name)),
-                         os.path.join(folder, name)) for name in SUITES}
+    return {name: open_kernel(name, os.path.join(folder, name))
+            for name in SUITES}

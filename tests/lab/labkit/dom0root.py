@@ -17,18 +17,18 @@ import os
 import shutil
 
 import debian
-import kernels
 import usercache
 
 from . import image, payload
+from .host import HOST
 
 # Debian's init, Xen's toolstack, and what scenarios call
 PACKAGES = '''
     systemd-sysv udev dbus
-    xen-utils-4.17 xenstore-utils
+    xen-utils-{0.xen} xenstore-utils
     bridge-utils busybox-static ethtool iperf3 iproute2 iputils-ping kmod
     procps psmisc python3 strace tcpdump
-'''.split()
+'''.format(HOST).split()
 
 FILES = {
     'etc/hostname': 'dom0\n',
@@ -40,14 +40,14 @@ After=xen.service xendomains.service
 
 [Service]
 Environment=HOME=/root LANG=C TERM=linux
-Environment=PATH=/lab/bin:/usr/lib/xen-4.17/bin:/usr/sbin:/usr/bin
+Environment=PATH=/lab/bin:/usr/lib/xen-{0.xen}/bin:/usr/sbin:/usr/bin
 RuntimeDirectory=lab
 ExecStartPre=/lab/dom0/bridge
 ExecStart=/lab/dom0/agent
 
 [Install]
 WantedBy=multi-user.target
-''',
+'''.format(HOST),
 }
 LINKS = {
     'etc/systemd/system/multi-user.target.wants/lab-agent.service':
@@ -86,17 +86,13 @@ def write_files(tree):
 
 def build_root(target, work, say):
     """Make the file system in the directory @target."""
-    kernel = kernels.ensure_kernels()[image.DOM0_KERNEL]
     tree = work + '/tree'
     say('installing Debian with Xen\'s toolstack')
-    os.mkdir(tree)
     debian.bootstrap(work, work + '/root.tar',
-                     PACKAGES + list_dependencies())
-    debian.run('tar', '-xf', work + '/root.tar', '-C', tree,
-               '--no-same-owner', '--exclude=./dev/*')
-    image.unpack_kernel(kernel, work + '/kernel')
-    image.copy_modules(work + '/kernel', kernel.release,
-                       image.DOM0_BOOT_MODULES + image.DOM0_MODULES, tree)
+                     PACKAGES + list_dependencies(), suite=HOST.suite)
+    debian.unpack_root(work + '/root.tar', tree)
+    shutil.copytree(image.ensure_image() + '/modules.dom0', tree,
+                    dirs_exist_ok=True)
     write_files(tree)
     say('writing the file system')
     image.write_file_system(tree, target + '/root.img')
@@ -104,9 +100,8 @@ def build_root(target, work, say):
 
 def ensure_root():
     """Return the file system's path, having made it if need be."""
-    kernel = kernels.ensure_kernels()[image.DOM0_KERNEL]
     key = usercache.make_key(
-        [__file__, image.__file__, debian.__file__],
-        [os.path.basename(kernel.image), *list_dependencies()])
-    return usercache.ensure('dom0root', key, build_root,
+        [__file__, debian.__file__],
+        [os.path.basename(image.ensure_image()), *list_dependencies()])
+    return usercache.ensure(HOST.suite + '-dom0root', key, build_root,
                             'lab: Debian dom0') + '/root.img'

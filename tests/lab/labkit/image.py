@@ -4,8 +4,8 @@
 The image holds nothing of ours: what changes with every compile is in the
 payload (payload.py).  So it is made once, in a few minutes, and kept in the
 user's cache under a key made of all that goes into it: the package lists
-below, this program's text, the kernels.  Change one, and the next run makes a
-new image.
+below, this program's text, the host that is chosen (host.py), the kernels.
+Change one, and the next run makes a new image; each host has one.
 
 Nothing here needs root: packages are downloaded and unpacked as
 scripts/debian.py tells.  No maintainer script runs, because the lab's dom0 has
@@ -18,8 +18,10 @@ What comes out, in one directory, KERNEL being a kernel's name:
   root.img         dom0's root file system
   xen              the hypervisor
   initrd.dom0      modules and an init that mount root.img
+  modules.dom0/    what dom0 may load: lib/modules/RELEASE
+  vmlinuz.dom0     dom0's kernel
   guest.cpio       Debian's programs for the guests' ramdisk
-  vmlinuz-KERNEL   Debian's kernel, for guests, and the first for dom0
+  vmlinuz-KERNEL   Debian's kernel, for guests
   modules-KERNEL/  what guests may load: lib/modules/RELEASE
 """
 
@@ -33,22 +35,22 @@ import debian
 import kernels
 import usercache
 
-from . import cpio
-
-DOM0_KERNEL = '6.1'
+from . import cpio, host
+from .host import HOST
 
 # What dom0 runs: Xen's toolstack, what the device model links with, firmware
 # for HVM guests, and what scenarios call.
 PACKAGES = '''
     base-files bash bsdutils coreutils dash findutils gawk grep hostname libc-bin mawk
     mount procps psmisc sed tar util-linux login
-    xen-hypervisor-4.17-amd64 xen-utils-4.17 xenstore-utils
+    xen-hypervisor-{0.xen}-amd64 xen-utils-{0.xen} xenstore-utils
     busybox-static
     bridge-utils ethtool iperf3 iproute2 iputils-ping kmod python3 tcpdump
     gdb-minimal strace
-    libbpf1 libcap-ng0 libelf1 libfdt1 libglib2.0-0 liburing2 libpixman-1-0 libslirp0 zlib1g
+    libbpf1 libcap-ng0 libfdt1 liburing2 libpixman-1-0 libslirp0 zlib1g
+    {0.libraries}
     ipxe-qemu qemu-system-data seabios
-'''.split()
+'''.format(HOST).split()
 
 # Modules; what they depend on follows.  The rest of the kernel package isn't
 # put into the image.
@@ -99,19 +101,21 @@ class ImageError(Exception):
 
 
 def unpack_packages(debs, tree):
-    """Unpack packages into @tree, where /bin and /lib are links to /usr."""
-    for name in ('bin', 'sbin', 'lib', 'lib64'):
-        os.makedirs(os.path.join(tree, 'usr', name))
-        os.symlink('usr/' + name, os.path.join(tree, name))
+    """Unpack packages into the new directory @tree."""
+    debian.make_tree(tree)
     for deb in debs:
         debian.unpack(deb, tree)
 
 
-def unpack_kernel(kernel, tree):
-    """Unpack a kernel and its modules into the new directory @tree."""
-    os.mkdir(tree)
-    debian.unpack(kernel.image, tree, './boot/vmlinuz-*', './lib/modules/*')
-    index_modules(tree, kernel.release)
+def unpack_kernel(kernel, work):
+    """Unpack a kernel and its modules below @work, once; return where."""
+    tree = '%s/kernel-%s' % (work, kernel.release)
+    if not os.path.isdir(tree):
+        debian.make_tree(tree)
+        debian.unpack(kernel.image, tree, './boot/vmlinuz-*',
+                      './*lib/modules/*')
+        index_modules(tree, kernel.release)
+    return tree
 
 
 def index_modules(tree, release):
@@ -275,35 +279,52 @@ def write_file_system(tree, path, spare_mib=256):
 
 def write_hypervisor(tree, path):
     """Write the uncompressed hypervisor."""
-    xen = glob.glob(tree + '/boot/xen-4.17-amd64.gz')
-    if len(xen) != 1:
-        raise ImageError('no /boot/xen-4.17-amd64.gz in the packages')
-    with gzip.open(xen[0]) as source, open(path, 'wb') as out:
+    xen = 'boot/xen-%s-amd64.gz' % HOST.xen
+    if not os.path.exists(os.path.join(tree, xen)):
+        raise ImageError('no /%s in the packages' % xen)
+    with gzip.open(os.path.join(tree, xen)) as source, \
+            open(path, 'wb') as out:
         shutil.copyfileobj(source, out)
 
 
-def add_kernel(kernel, tree, dom0, target):
-    """Add a kernel, unpacked in the new directory @tree, to the image.
+def find_dom0_kernel(apt, folder):
+    """Return dom0's kernel: one of the guests', or one for it alone.
 
-    @dom0: dom0's tree, which gets the modules of dom0's kernel
+    @folder: a new directory for the latter
     """
-    unpack_kernel(kernel, tree)
+    if HOST.kernel:
+        return kernels.ensure_kernels()[HOST.kernel]
+    kernels.fetch_kernel(apt, None, folder)
+    return kernels.open_kernel('dom0', folder)
+
+
+def add_dom0_kernel(kernel, work, dom0, target):
+    """Add dom0's kernel to the image, and its modules to the tree @dom0."""
+    tree = unpack_kernel(kernel, work)
+    shutil.copy('%s/boot/vmlinuz-%s' % (tree, kernel.release),
+                target + '/vmlinuz.dom0')
+    modules = target + '/modules.dom0'
+    copy_modules(tree, kernel.release, DOM0_BOOT_MODULES + DOM0_MODULES,
+                 modules)
+    shutil.copytree(modules, dom0, dirs_exist_ok=True)
+    write_dom0_initrd(dom0, kernel.release, target + '/initrd.dom0')
+
+
+def add_guest_kernel(kernel, work, target):
+    """Add a guests' kernel to the image."""
+    tree = unpack_kernel(kernel, work)
     shutil.copy('%s/boot/vmlinuz-%s' % (tree, kernel.release),
                 '%s/vmlinuz-%s' % (target, kernel.name))
     copy_modules(tree, kernel.release, GUEST_MODULES,
                  '%s/modules-%s' % (target, kernel.name))
-    if kernel.name == DOM0_KERNEL:
-        copy_modules(tree, kernel.release, DOM0_BOOT_MODULES + DOM0_MODULES,
-                     dom0)
-        write_dom0_initrd(dom0, kernel.release, target + '/initrd.dom0')
 
 
 def build_image(target, work, say):
     """Make all files of the image in the directory @target."""
     tree = work + '/tree'
-    os.mkdir(tree)
     say('downloading packages')
-    debs = debian.Apt(work + '/apt').download_all(PACKAGES)
+    apt = debian.Apt(work + '/apt', suite=HOST.suite)
+    debs = apt.download_all(PACKAGES)
     say('unpacking %d packages' % len(debs))
     unpack_packages(debs, tree)
     prune_tree(tree)
@@ -311,8 +332,9 @@ def build_image(target, work, say):
     write_hypervisor(tree, target + '/xen')
     write_guest_base(tree, target + '/guest.cpio')
     say('unpacking the kernels')
+    add_dom0_kernel(find_dom0_kernel(apt, work + '/linux'), work, tree, target)
     for kernel in kernels.ensure_kernels().values():
-        add_kernel(kernel, '%s/kernel-%s' % (work, kernel.name), tree, target)
+        add_guest_kernel(kernel, work, target)
     say('writing the file system')
     write_file_system(tree, target + '/root.img')
 
@@ -320,11 +342,12 @@ def build_image(target, work, say):
 def image_key():
     """Return a key of all that the image is made of."""
     return usercache.make_key(
-        [__file__, cpio.__file__, debian.__file__],
-        [os.path.basename(kernel.image)
-         for kernel in kernels.ensure_kernels().values()])
+        [__file__, cpio.__file__, host.__file__, debian.__file__],
+        [HOST.suite] + [os.path.basename(kernel.image) for kernel
+                        in kernels.ensure_kernels().values()])
 
 
 def ensure_image():
     """Return the image's directory, having made the image if need be."""
-    return usercache.ensure('lab', image_key(), build_image, 'lab: image')
+    return usercache.ensure(HOST.suite + '-lab', image_key(), build_image,
+                            'lab: image of ' + HOST.suite)

@@ -103,9 +103,8 @@ class Machine:
                    '-display', 'none', '-no-reboot',
                    '-serial', 'file:' + self.console_log,
                    '-kernel', image_dir + '/xen', '-append', XEN_OPTIONS,
-                   '-initrd', '%s/vmlinuz-%s %s,%s/initrd.dom0'
-                   % (image_dir, image.DOM0_KERNEL, LINUX_OPTIONS,
-                      image_dir)]
+                   '-initrd', '{0}/vmlinuz.dom0 {1},{0}/initrd.dom0'
+                   .format(image_dir, LINUX_OPTIONS)]
         for disk in disks:
             command += ['-drive', 'file=%s,if=virtio,format=raw,snapshot=on'
                         % disk]

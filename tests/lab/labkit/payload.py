@@ -22,11 +22,12 @@ import shutil
 import kernels
 
 from . import cpio, image
+from .host import HOST
 
 LAB = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOP = os.path.dirname(os.path.dirname(LAB))
 # Where builds are, and where the lab puts its results.
-BUILD = os.environ.get('LAB_BUILD') or os.path.join(TOP, 'build')
+BUILD = os.environ.get('LAB_BUILD') or os.path.join(TOP, HOST.folder)
 
 # Paths below that.
 DEVICE_MODEL = 'qemu/qemu-system-x86_64'
