@@ -252,6 +252,18 @@ static void unbind_event_channels(XenNicPgQueue *queue)
     queue->xeh = NULL;
 }
 
+/*
+ * Rings that are in use already have lost their backend, perhaps after it had
+ * published something and before it notified: the frontend may wait for that.
+ */
+static void make_up_for_lost_notifications(XenNicPgQueue *queue)
+{
+    if (queue->tx_sring->rsp_prod || queue->rx_sring->rsp_prod) {
+        qemu_xen_evtchn_notify(queue->xeh, queue->tx_port);
+        qemu_xen_evtchn_notify(queue->xeh, queue->rx_port);
+    }
+}
+
 /* Leave nothing of the frontend behind, however far the start got. */
 static void release(XenNicPgQueue *queue)
 {
@@ -272,6 +284,7 @@ bool xen_nic_pg_queue_connect(XenNicPgQueue *queue,
         release(queue);
         return false;
     }
+    make_up_for_lost_notifications(queue);
     queue->fault = NULL;
     queue->connected = true;
     trace_xen_nic_pg_queue_start(queue, config->domid, config->max_grants);

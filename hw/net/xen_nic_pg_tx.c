@@ -144,6 +144,44 @@ static void publish_responses(XenNicPgQueue *queue)
 }
 
 /*
+ * A backend that was killed may have answered requests and not published that.
+ * Such an answer lies over the grant reference of its request, with the id that
+ * the request still has behind it; or it is the one that extra infos get.  As a
+ * request it would name some other page of the guest's.
+ */
+static bool was_answered(const netif_tx_request_t *request)
+{
+    netif_tx_response_t answer;
+
+    memcpy(&answer, request, sizeof(answer));
+    switch (answer.status) {
+    case NETIF_RSP_OKAY:
+    case NETIF_RSP_ERROR:
+    case NETIF_RSP_DROPPED:
+        return answer.id == request->id;
+    case NETIF_RSP_NULL:
+        return answer.id == 0;
+    default:
+        return false;
+    }
+}
+
+/* Begin behind what is answered, which is at the beginning of what is left. */
+static void skip_answered(XenNicPgTx *tx, RING_IDX prod)
+{
+    netif_tx_request_t request;
+
+    while (tx->ring.req_cons != prod) {
+        RING_COPY_REQUEST(&tx->ring, tx->ring.req_cons, &request);
+        if (!was_answered(&request)) {
+            return;
+        }
+        tx->ring.req_cons++;
+        tx->ring.rsp_prod_pvt++;
+    }
+}
+
+/*
  * From requests to packets
  */
 
@@ -552,14 +590,16 @@ bool xen_nic_pg_tx_start(XenNicPgQueue *queue, Error **errp)
     const XenNicPgQueueConfig *config = &queue->config;
     XenNicPgTx *tx = &queue->tx;
     RING_IDX start = qatomic_read(&queue->tx_sring->rsp_prod);
+    RING_IDX prod = qatomic_read(&queue->tx_sring->req_prod);
 
     BACK_RING_ATTACH(&tx->ring, queue->tx_sring, start, XEN_PAGE_SIZE);
-    if (RING_REQUEST_PROD_OVERFLOW(&tx->ring,
-                                   qatomic_read(&queue->tx_sring->req_prod))) {
+    if (RING_REQUEST_PROD_OVERFLOW(&tx->ring, prod)) {
         error_setg(errp, "transmit ring: the request index is beyond the "
                    "ring");
         return false;
     }
+    xen_rmb(); /* requests are read after the index that covers them */
+    skip_answered(tx, prod);
 
     if (config->max_grants || config->max_static_grants) {
         tx->cache = xen_grant_cache_new(queue->xgt, config->domid,

@@ -178,6 +178,55 @@ static void start_rings_at(XensimQueue *queue, Xensim *sim, RING_IDX start)
     FRONT_RING_ATTACH(&queue->rx, rx, start, XENSIM_PAGE_SIZE);
 }
 
+/* Give a request the answer that a backend gives. */
+static void answer_tx(netif_tx_front_ring_t *ring, RING_IDX index,
+                      int16_t status)
+{
+    netif_tx_response_t answer = {
+        .id = RING_GET_REQUEST(ring, index)->id,
+        .status = status,
+    };
+
+    memcpy(RING_GET_REQUEST(ring, index), &answer, sizeof(answer));
+}
+
+/*
+ * The backend before was killed when it had answered two of three frames, and
+ * hadn't published that: these answers stand, and the third frame is sent.  The
+ * front is notified, though it doesn't ask, as it may have been to be.
+ */
+static void test_taken_over(const void *persistent)
+{
+    VifTest *test = vif_test_new(NULL);
+    XensimQueue *queue;
+    const RING_IDX start = 40;
+
+    vif_test_publish(test, &(XensimFrontConfig) {
+        .persistent = GPOINTER_TO_INT(persistent),
+    });
+    queue = &test->front->queues[0];
+    start_rings_at(queue, test->sim, start);
+    for (int i = 0; i < 3; i++) {
+        vif_test_fill(frame, VIF_TEST_MAX_FRAME);
+        g_assert_true(xensim_front_send(test->front, 0, &(XensimTxFrame) {
+            .data = frame,
+            .len = XENSIM_PAGE_SIZE,
+        }));
+    }
+    answer_tx(&queue->tx, start, NETIF_RSP_OKAY);
+    answer_tx(&queue->tx, start + 1, NETIF_RSP_DROPPED);
+    queue->tx.sring->rsp_event = start + XENSIM_TX_SLOTS;
+    xensim_front_set_state(test->front, XenbusStateConnected);
+    vif_test_expect_state(test, XenbusStateConnected);
+    g_assert_cmpuint(xensim_events(test->sim, queue->tx_port), >, 0);
+    vif_test_expect_sent(test, frame, XENSIM_PAGE_SIZE);
+    g_assert_true(xensim_front_flush_tx(test->front, 0));
+    g_assert_cmpuint(queue->tx_ok, ==, 2);
+    g_assert_cmpuint(queue->tx_dropped, ==, 1);
+    expect_frames(test, "tx", 1, XENSIM_PAGE_SIZE);
+    vif_test_free(test);
+}
+
 static void test_index_wrap(const void *persistent)
 {
     VifTest *test = vif_test_new(NULL);
@@ -347,6 +396,7 @@ int main(int argc, char **argv)
     vif_test_add_both("/traffic/tx-wrap", test_tx_wrap);
     vif_test_add_both("/traffic/rx-wrap", test_rx_wrap);
     vif_test_add_both("/traffic/index-wrap", test_index_wrap);
+    vif_test_add_both("/traffic/taken-over", test_taken_over);
     vif_test_add_both("/traffic/stream", test_stream);
     vif_test_add_both("/traffic/socket", test_socket);
     vif_test_add_both("/traffic/tx-checksum", test_tx_checksum);
