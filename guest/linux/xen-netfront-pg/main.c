@@ -5,6 +5,7 @@
  * xenbus says that there is a vif, and what state its backend is in:
  *
  *   backend           frontend
+ *   Initialising      ends a connection that it has had; begins anew
  *   InitWait          ends a former connection, makes one; is Connected then
  *   Connected         has a carrier
  *   Closing           is Closed, without a carrier
@@ -37,6 +38,16 @@ static void connect(struct pgnet *net)
 		xenbus_switch_state(net->xbdev, XenbusStateInitialising);
 	if (!pgnet_connect(net))
 		xenbus_switch_state(net->xbdev, XenbusStateConnected);
+}
+
+/* Its predecessor has died: so nobody uses the pages */
+static void backend_begins(struct pgnet *net)
+{
+	netif_carrier_off(net->netdev);
+	if (!net->connected || !net->served)
+		return;
+	pgnet_disconnect(net);
+	xenbus_switch_state(net->xbdev, XenbusStateInitialising);
 }
 
 static void backend_connected(struct pgnet *net)
@@ -97,6 +108,9 @@ static void pgnet_otherend_changed(struct xenbus_device *xbdev,
 	struct pgnet *net = dev_get_drvdata(&xbdev->dev);
 
 	switch (state) {
+	case XenbusStateInitialising:
+		backend_begins(net);
+		break;
 	case XenbusStateInitWait:
 		connect(net);
 		break;
