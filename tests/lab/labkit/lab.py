@@ -68,7 +68,7 @@ class CheckFailed(Exception):
     """A check of a scenario did not hold."""
 
     def __init__(self, what, detail):
-        super().__init__('\n'.join(filter(None, (what, detail))))
+        super().__init__('\n'.join(filter(None, (what, str(detail)))))
         self.what = what
 
 
