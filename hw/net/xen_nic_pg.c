@@ -26,6 +26,14 @@
  * Closed.  See close_for_toolstack().  Nor does it wait for a hotplug script:
  * it writes itself that this has done its work.  See follow_script().
  *
+ * A vif that another QEMU has served until it was killed has a frontend that is
+ * connected all the while.  Once somebody has set the backend's state back to
+ * Initialising, the layer goes on to Connected at once, with the rings as they
+ * are (xen_nic_pg_queue.c).
+ *
+ * With "confine", QEMU first gives up what only its start needed
+ * (xen_nic_pg_confine.c).
+ *
  * A frontend's mistake is written where Xen's tools look for it, under
  * error/ (xenbus), and to the log, and the vif goes to Closing.  The frontend
  * may close and try again.
@@ -45,6 +53,7 @@
 #include "system/system.h"
 #include "trace.h"
 #include "xen_nic_pg_compat.h"
+#include "xen_nic_pg_confine.h"
 #include "xen_nic_pg_keys.h"
 #include "xen_nic_pg_queues.h"
 
@@ -73,6 +82,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenNicPg, XEN_NIC_PG)
  * @queues: of what moves its frames; max_queues is 0 until realize if the user
  *          hasn't said anything
  * @max_grants: pages that may stay mapped per queue and direction, 0: none
+ * @supervised: who started QEMU makes the taps that aren't netdevs yet, and
+ *              sees to vifs that it leaves behind
+ * @confine: serve nothing before QEMU has given up what only its start needed
  */
 struct XenNicPg {
     DeviceState parent_obj;
@@ -80,6 +92,8 @@ struct XenNicPg {
     int32_t handle;
     XenNicPgQueuesOptions queues;
     uint32_t max_grants;
+    bool supervised;
+    bool confine;
     QLIST_ENTRY(XenNicPg) next;
 };
 
@@ -88,6 +102,7 @@ struct XenNicPg {
  * @options: what the user wants of it, NULL until init
  * @queues: what moves its frames, NULL until init
  * @nr_reports: errors that were logged
+ * @waiting: for the event that its tap has been made
  * @plugged: there's no hotplug script to wait for
  * @fakes: how many changes of hotplug-status are the layer's and still to come
  * @reconfigured: the frontend has changed something while it is connected, and
@@ -101,6 +116,7 @@ typedef struct XenNicPgVif {
     const XenNicPg *options;
     XenNicPgQueues *queues;
     unsigned int nr_reports;
+    bool waiting;
     bool plugged;
     unsigned int fakes;
     bool reconfigured;
@@ -262,6 +278,9 @@ static bool make_queues(XenNicPgVif *vif, Error **errp)
     vif->fault_bh = make_bh(vif, on_fault);
     vif->carrier_bh = make_bh(vif, on_carrier);
     if (xen_nic_pg_read_nic(&vif->xendev, &config, errp)) {
+        if (vif->options->supervised) {
+            config.mtu = 0;     /* it has been set */
+        }
         vif->queues = xen_nic_pg_queues_new(&vif->options->queues, &config, id,
                                             &dev->mem_reentrancy_guard,
                                             vif->fault_bh, vif->carrier_bh,
@@ -321,11 +340,32 @@ static const XenNicPg *find_options(int handle)
     return of_all;
 }
 
+static bool has_own_tap(const XenNicPgVif *vif)
+{
+    return !vif->options->queues.nic.netdev;
+}
+
 /* A script is for a tap of our own: it knows nothing of the user's netdev. */
 static bool needs_script(XenNicPgVif *vif)
 {
-    return !vif->options->queues.nic.netdev &&
-           xen_nic_pg_has_script(&vif->xendev);
+    return has_own_tap(vif) && xen_nic_pg_has_script(&vif->xendev);
+}
+
+/*
+ * The layer comes again with each event.  While some of the toolstack's that
+ * made the vif are still to come, the tap may be there already; but not the
+ * event of that, so it is waited for: see follow_script().
+ */
+static bool waits_for_tap(XenNicPgVif *vif)
+{
+    if (!vif->options->supervised || !has_own_tap(vif)) {
+        return false;
+    }
+    if (!xen_nic_pg_ask_for_tap(&vif->xendev,
+                                vif->options->queues.max_queues)) {
+        vif->waiting = true;
+    }
+    return vif->waiting;
 }
 
 static int vif_init(struct XenLegacyDevice *xendev)
@@ -339,6 +379,9 @@ static int vif_init(struct XenLegacyDevice *xendev)
         return -1;
     }
     if (!vif->queues) {
+        if (waits_for_tap(vif)) {
+            return -1;
+        }
         if (!make_queues(vif, &err)) {
             report(vif, err);
             return -1;
@@ -513,6 +556,8 @@ static void vif_backend_changed(struct XenLegacyDevice *xendev,
         apply_rate(vif);
     } else if (strcmp(node, "hotplug-status") == 0) {
         follow_script(vif);
+    } else if (strcmp(node, "tap") == 0) {
+        vif->waiting = false;
     }
 }
 
@@ -661,14 +706,52 @@ static void allow_hotplug(void)
     DEVICE_CLASS(object_class_by_name(TYPE_XENBACKEND))->hotpluggable = true;
 }
 
-/* All options are known: look for vifs, and watch for more. */
-static void on_machine_done(Notifier *notifier, void *data)
+/* Look for vifs, and watch for more. */
+static void begin(void *opaque)
 {
     allow_hotplug();
     xen_be_register("vif", &vif_ops);
 }
 
-/* A guest that outlives this QEMU must know that nobody serves it. */
+static bool is_confined(void)
+{
+    XenNicPg *options;
+
+    QLIST_FOREACH(options, &all_options, next) {
+        if (options->confine) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * All options are known.  The main loop doesn't run before -run-with has taken
+ * effect.
+ */
+static void on_machine_done(Notifier *notifier, void *data)
+{
+    if (is_confined()) {
+        xen_nic_pg_confine(&error_fatal);
+        aio_bh_schedule_oneshot(iohandler_get_aio_context(), begin, NULL);
+    } else {
+        begin(NULL);
+    }
+}
+
+/*
+ * A guest that outlives this QEMU must know that nobody serves it; unless
+ * another one will, to which its frontend may stay connected.
+ */
+static void leave(XenNicPgVif *vif)
+{
+    stop(vif);
+    if (vif->xendev.be_state != XenbusStateClosed &&
+        !vif->options->supervised) {
+        set_state(vif, XenbusStateClosed);
+    }
+}
+
 static void on_exit_qemu(Notifier *notifier, void *data)
 {
     XenNicPgVif *vif;
@@ -676,10 +759,7 @@ static void on_exit_qemu(Notifier *notifier, void *data)
     BQL_LOCK_GUARD();
     QLIST_FOREACH(vif, &all_vifs, next) {
         if (vif->queues) {
-            stop(vif);
-            if (vif->xendev.be_state != XenbusStateClosed) {
-                set_state(vif, XenbusStateClosed);
-            }
+            leave(vif);
         }
     }
 }
@@ -759,6 +839,9 @@ static void options_realize(DeviceState *dev, Error **errp)
                    "-machine xenpv");
         return;
     }
+    if (options->confine && !xen_nic_pg_can_confine(errp)) {
+        return;
+    }
     if (!check_handle(options, errp)) {
         return;
     }
@@ -777,6 +860,8 @@ static void options_realize(DeviceState *dev, Error **errp)
 static const Property options_properties[] = {
     DEFINE_PROP_INT32("handle", XenNicPg, handle, HANDLE_ALL),
     DEFINE_PROP_STRING("netdev", XenNicPg, queues.nic.netdev),
+    DEFINE_PROP_BOOL("confine", XenNicPg, confine, false),
+    DEFINE_PROP_BOOL("supervised", XenNicPg, supervised, false),
     DEFINE_PROP_BOOL("tap-port", XenNicPg, queues.nic.tap_port, true),
     DEFINE_PROP_BOOL("io-uring", XenNicPg, queues.nic.io_uring, true),
     DEFINE_PROP_UINT32("max-persistent-grants", XenNicPg, max_grants,

@@ -362,6 +362,22 @@ bool xen_nic_pg_read_nic(struct XenLegacyDevice *xendev,
            read_mtu(xendev, &config->mtu, errp);
 }
 
+bool xen_nic_pg_ask_for_tap(struct XenLegacyDevice *xendev,
+                            unsigned int queues)
+{
+    int asked, made;
+
+    if (xenstore_read_be_int(xendev, "tap", &made) == 0 && made == queues) {
+        return true;
+    }
+    /* Each change of the directory calls us again, so also our own. */
+    if (xenstore_read_be_int(xendev, "tap-queues", &asked) < 0 ||
+        asked != queues) {
+        xenstore_write_be_int(xendev, "tap-queues", queues);
+    }
+    return false;
+}
+
 /* "BYTES,MICROSECONDS", as libxl writes it */
 static bool parse_rate(const char *text, uint64_t *bytes, uint64_t *usecs)
 {

@@ -74,6 +74,18 @@ bool xen_nic_pg_read_nic(struct XenLegacyDevice *xendev,
                          XenNicPgNicConfig *config, Error **errp);
 
 /**
+ * xen_nic_pg_ask_for_tap: have the vif's tap made, by who started QEMU
+ * @xendev: the vif
+ * @queues: how many queues it shall have
+ *
+ * Called again, it only looks whether that has been done.
+ *
+ * Returns: true if the tap is there.
+ */
+bool xen_nic_pg_ask_for_tap(struct XenLegacyDevice *xendev,
+                            unsigned int queues);
+
+/**
  * xen_nic_pg_read_rate: read how fast the guest may send
  * @xendev: the vif
  * @bytes: set to how much it may send

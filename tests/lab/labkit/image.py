@@ -47,8 +47,8 @@ PACKAGES = '''
     busybox-static
     bridge-utils ethtool iperf3 iproute2 iputils-ping kmod python3 tcpdump
     gdb-minimal strace
-    libbpf1 libcap-ng0 libfdt1 liburing2 libpixman-1-0 libslirp0 zlib1g
-    {0.libraries}
+    libbpf1 libcap-ng0 libfdt1 liburing2 libpixman-1-0 libseccomp2 libslirp0
+    zlib1g {0.libraries}
     ipxe-qemu qemu-system-data seabios
 '''.format(HOST).split()
 
