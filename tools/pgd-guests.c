@@ -19,17 +19,24 @@
  * and start-up is the same as one event for every guest.
  *
  * While its QEMU runs, a guest's vifs are that QEMU's business: new ones it
- * finds on its own, and it answers when the toolstack removes one. The
- * daemon sees to vifs only where no QEMU does:
+ * finds on its own, and it answers when the toolstack removes one. The daemon
+ * makes the taps that QEMU asks for, as soon as it does, and removes each when
+ * its vif is gone. Otherwise it sees to vifs only where no QEMU does:
  *
- *  - A QEMU that dies takes its vifs' mappings and taps with it, and their
- *    frontends still believe in them. A new QEMU can't continue there (the
- *    handshake would have to begin again at both ends), and one that crashes
- *    on a frontend's input would crash again. So the vifs are set to Closed,
- *    which both ends understand, and no QEMU is started until the toolstack
- *    makes a new vif.
- *  - A vif that the toolstack removes then is answered here, as otherwise it
- *    waits until its timeout.
+ *  - A QEMU that dies leaves vifs in any state, and frontends that know nothing
+ *    of it. The vifs' states are set back to Initialising, which is what makes
+ *    the next QEMU take them up. A frontend that is connected stays so, as
+ *    Linux' own does: QEMU goes on with its rings. Or it sees our state and
+ *    begins anew, as ours does.
+ *  - What made one QEMU die may make the next one die, too. So after some
+ *    deaths within a minute (--restarts) the next one has to wait until the
+ *    first of them is a minute ago.
+ *  - A vif that the toolstack removes is answered here, as otherwise it waits
+ *    until its timeout.
+ *
+ * What can't be done now, like starting QEMU on a disk that is full, is tried
+ * again a few seconds later. What is wrong with a vif is in the log, once, and
+ * in its node "error", until it is mended.
  *
  * A guest that has a vif backend which we didn't start (an HVM guest's own
  * device model with xen-nic-pg) is left alone.
@@ -37,9 +44,17 @@
 #include "pgd-guests.h"
 
 #include "pgd-log.h"
+#include "pgd-tap.h"
 
 #include <glib-unix.h>
 #include <signal.h>
+#include <unistd.h>
+
+/* Deaths of a guest's QEMUs are counted for so long. */
+#define MEMORY_SECONDS 60
+
+/* What can't be done now is tried again after so long. */
+#define RETRY_SECONDS 5
 
 typedef enum Phase {
     PHASE_IDLE,
@@ -54,6 +69,10 @@ typedef struct Guest {
     QemuProcess qemu;       /* valid unless PHASE_IDLE */
     guint exit_source;      /* watches qemu.pidfd */
     guint kill_timer;       /* runs while PHASE_ENDING, until SIGKILL */
+    guint retry_timer;      /* runs while something is to be tried again */
+    GQueue deaths;          /* when its QEMUs have died, in monotonic seconds */
+    GHashTable *taps;       /* devid to index of those that we have made */
+    GHashTable *complaints; /* devid to what is in its node "error" */
     bool told;              /* that we leave this guest alone */
 } Guest;
 
@@ -76,9 +95,15 @@ static void free_guest(gpointer opaque)
     if (guest->kill_timer) {
         g_source_remove(guest->kill_timer);
     }
+    if (guest->retry_timer) {
+        g_source_remove(guest->retry_timer);
+    }
     if (guest->phase != PHASE_IDLE) {
         qemu_forget(&guest->qemu);
     }
+    g_queue_clear(&guest->deaths);
+    g_hash_table_destroy(guest->taps);
+    g_hash_table_destroy(guest->complaints);
     g_free(guest);
 }
 
@@ -109,8 +134,16 @@ static Guest *add_guest(Guests *guests, unsigned int domid)
 
     guest->guests = guests;
     guest->domid = domid;
+    g_queue_init(&guest->deaths);
+    guest->taps = g_hash_table_new(NULL, NULL);
+    guest->complaints = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     g_hash_table_insert(guests->by_domid, GUINT_TO_POINTER(domid), guest);
     return guest;
+}
+
+static Guest *find_or_add_guest(Guests *guests, unsigned int domid)
+{
+    return find_guest(guests, domid) ?: add_guest(guests, domid);
 }
 
 static void forget_guest(Guest *guest)
@@ -150,26 +183,279 @@ char *netback_path(const char *sysfs)
     return NULL;
 }
 
-/*
- * close_vifs: give up on vifs that a QEMU of ours has left behind
- * @but_new: leave alone those that no QEMU has touched yet
- */
-static void close_vifs(Guest *guest, bool but_new, const char *why)
+static gboolean on_retry(gpointer opaque)
 {
-    Store *store = guest->guests->store;
-    g_autoptr(GArray) vifs = store_list_vifs(store, guest->domid);
+    Guest *guest = opaque;
+
+    guest->retry_timer = 0;
+    guests_consider(guest->guests, guest->domid);
+    return G_SOURCE_REMOVE;
+}
+
+static void try_again_in(Guest *guest, unsigned int seconds)
+{
+    if (!guest->retry_timer) {
+        guest->retry_timer = g_timeout_add_seconds(seconds, on_retry, guest);
+    }
+}
+
+/*
+ * What is wrong with a vif
+ */
+
+static void complain(Guest *guest, unsigned int devid, const char *what)
+{
+    gpointer key = GUINT_TO_POINTER(devid);
+
+    /* Writing the node is an event, which makes us consider the guest. */
+    if (g_strcmp0(g_hash_table_lookup(guest->complaints, key), what) == 0) {
+        return;
+    }
+    g_hash_table_insert(guest->complaints, key, g_strdup(what));
+    log_dom(guest->domid, "vif %u: %s", devid, what);
+    store_set_error(guest->guests->store, guest->domid, devid, what);
+}
+
+static void take_back_complaint(Guest *guest, unsigned int devid)
+{
+    if (g_hash_table_remove(guest->complaints, GUINT_TO_POINTER(devid))) {
+        store_set_error(guest->guests->store, guest->domid, devid, NULL);
+    }
+}
+
+static void complain_of_all(Guest *guest, const GArray *vifs, const char *what)
+{
     unsigned int i;
 
     for (i = 0; i < vifs->len; i++) {
-        Vif *vif = &g_array_index(vifs, Vif, i);
+        complain(guest, g_array_index(vifs, Vif, i).devid, what);
+    }
+}
 
-        if (vif->state == 0 || vif->state == VIF_STATE_CLOSED ||
-            (but_new && vif->state == VIF_STATE_INITIALISING)) {
-            continue;
+/*
+ * follow_vif: is all well now with a vif that QEMU serves?
+ */
+static void follow_vif(Guest *guest, const Vif *vif)
+{
+    g_autofree char *error = NULL;
+
+    if (vif->state != VIF_STATE_INIT_WAIT &&
+        vif->state != VIF_STATE_CONNECTED) {
+        return;
+    }
+    error = store_read_hotplug_error(guest->guests->store, guest->domid,
+                                     vif->devid);
+    if (error) {
+        g_autofree char *text = g_strdup_printf("its hotplug script has "
+                                                "failed: %s", error);
+
+        complain(guest, vif->devid, text);
+    } else {
+        take_back_complaint(guest, vif->devid);
+    }
+}
+
+/*
+ * Taps
+ */
+
+static bool is_listed(const GArray *vifs, unsigned int devid)
+{
+    unsigned int i;
+
+    for (i = 0; i < vifs->len; i++) {
+        if (g_array_index(vifs, Vif, i).devid == devid) {
+            return true;
         }
-        log_dom(guest->domid, "closing vif %u, whose state was %d: %s",
-                vif->devid, vif->state, why);
-        store_close_vif(store, guest->domid, vif->devid, why);
+    }
+    return false;
+}
+
+static bool remove_tap(Guest *guest, unsigned int devid, unsigned int index)
+{
+    const TapRecord record = {
+        .domid = guest->domid, .devid = devid, .index = index,
+    };
+    g_autoptr(GError) err = NULL;
+
+    if (!tap_remove(guest->guests->config->qemu.run_dir, &record, &err)) {
+        log_dom(guest->domid, "%s", err->message);
+        return false;
+    }
+    return true;
+}
+
+/*
+ * forget_vifs: remove what was of vifs that are gone
+ */
+static void forget_vifs(Guest *guest, const GArray *vifs)
+{
+    GHashTableIter iter;
+    gpointer devid, index;
+
+    g_hash_table_iter_init(&iter, guest->taps);
+    while (g_hash_table_iter_next(&iter, &devid, &index)) {
+        if (!is_listed(vifs, GPOINTER_TO_UINT(devid)) &&
+            remove_tap(guest, GPOINTER_TO_UINT(devid),
+                       GPOINTER_TO_UINT(index))) {
+            g_hash_table_iter_remove(&iter);
+        }
+    }
+    g_hash_table_iter_init(&iter, guest->complaints);
+    while (g_hash_table_iter_next(&iter, &devid, NULL)) {
+        if (!is_listed(vifs, GPOINTER_TO_UINT(devid))) {
+            g_hash_table_iter_remove(&iter);
+        }
+    }
+}
+
+static bool has_tap(const Guest *guest, unsigned int devid)
+{
+    gpointer index = g_hash_table_lookup(guest->taps, GUINT_TO_POINTER(devid));
+
+    return index && tap_exists(GPOINTER_TO_UINT(index));
+}
+
+static bool make_tap(Guest *guest, const Vif *vif, GError **err)
+{
+    const GuestsConfig *config = guest->guests->config;
+    TapRecord record = { .domid = guest->domid, .devid = vif->devid };
+    TapWish wish = {
+        .multi_queue = vif->wanted_queues > 1, .owner = geteuid(),
+    };
+    g_autofree char *name = store_read_tap(guest->guests->store, guest->domid,
+                                           vif->devid, &wish.mtu);
+
+    wish.name = name;
+    if (!tap_make(config->qemu.dev, config->qemu.run_dir, &wish, &record,
+                  err)) {
+        return false;
+    }
+    g_hash_table_insert(guest->taps, GUINT_TO_POINTER(vif->devid),
+                        GUINT_TO_POINTER(record.index));
+    return true;
+}
+
+/*
+ * fits: is the tap that there is good for what QEMU wants now?
+ *
+ * Linux doesn't let a tap change between one queue and several, and scripts
+ * have been run for this one.
+ */
+static bool fits(const Vif *vif, GError **err)
+{
+    if ((vif->tap_queues > 1) == (vif->wanted_queues > 1)) {
+        return true;
+    }
+    g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_FAILED, "its tap is for %u "
+                "queues, and it is to have %u now: detach and attach it again",
+                vif->tap_queues, vif->wanted_queues);
+    return false;
+}
+
+/*
+ * give_tap: make the tap that a vif's QEMU waits for, unless it is there
+ */
+static void give_tap(Guest *guest, const Vif *vif)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (has_tap(guest, vif->devid) ? vif->tap_queues && !fits(vif, &err)
+                                   : !make_tap(guest, vif, &err)) {
+        complain(guest, vif->devid, err->message);
+        try_again_in(guest, RETRY_SECONDS);
+        return;
+    }
+    store_set_tap(guest->guests->store, guest->domid, vif->devid,
+                  vif->wanted_queues);
+}
+
+static void serve_vifs(Guest *guest, const GArray *vifs)
+{
+    unsigned int i;
+
+    for (i = 0; i < vifs->len; i++) {
+        const Vif *vif = &g_array_index(vifs, Vif, i);
+
+        follow_vif(guest, vif);
+        if (vif->wanted_queues != vif->tap_queues && vif->online) {
+            give_tap(guest, vif);
+        }
+    }
+}
+
+static void adopt_taps(Guests *guests)
+{
+    g_autoptr(GArray) taps = tap_list(guests->config->qemu.run_dir);
+    unsigned int i;
+
+    for (i = 0; i < taps->len; i++) {
+        const TapRecord *tap = &g_array_index(taps, TapRecord, i);
+        Guest *guest = find_or_add_guest(guests, tap->domid);
+
+        g_hash_table_insert(guest->taps, GUINT_TO_POINTER(tap->devid),
+                            GUINT_TO_POINTER(tap->index));
+    }
+}
+
+/*
+ * Vifs that no QEMU serves
+ */
+
+static void close_vif(Guest *guest, const Vif *vif, const char *why)
+{
+    log_dom(guest->domid, "closing vif %u, whose state was %d%s%s", vif->devid,
+            vif->state, why ? ": " : "", why ?: "");
+    store_set_state(guest->guests->store, guest->domid, vif->devid,
+                    VIF_STATE_CLOSED, why);
+}
+
+static void close_vifs(Guest *guest, const GArray *vifs, const char *why)
+{
+    unsigned int i;
+
+    for (i = 0; i < vifs->len; i++) {
+        const Vif *vif = &g_array_index(vifs, Vif, i);
+
+        if (vif->state != 0 && vif->state != VIF_STATE_CLOSED) {
+            close_vif(guest, vif, why);
+        }
+    }
+}
+
+/*
+ * set_back: let the next QEMU take up a vif that the last one has left
+ */
+static void set_back(Guest *guest, const Vif *vif, const char *why)
+{
+    Store *store = guest->guests->store;
+
+    if (why) {
+        complain(guest, vif->devid, why);
+    }
+    if (!has_tap(guest, vif->devid)) {
+        store_set_tap(store, guest->domid, vif->devid, 0);
+    }
+    store_set_state(store, guest->domid, vif->devid, VIF_STATE_INITIALISING,
+                    NULL);
+}
+
+/*
+ * set_back_vifs: but those that the toolstack is removing are closed
+ * @why: what is wrong with them now, or NULL
+ */
+static void set_back_vifs(Guest *guest, const GArray *vifs, const char *why)
+{
+    unsigned int i;
+
+    for (i = 0; i < vifs->len; i++) {
+        const Vif *vif = &g_array_index(vifs, Vif, i);
+
+        if (vif->online && vif->state != 0) {
+            set_back(guest, vif, why);
+        } else if (vif->state != 0 && vif->state != VIF_STATE_CLOSED) {
+            close_vif(guest, vif, NULL);
+        }
     }
 }
 
@@ -184,8 +470,8 @@ static void answer_removals(Guest *guest, const GArray *vifs)
         const Vif *vif = &g_array_index(vifs, Vif, i);
 
         if (vif->state == VIF_STATE_CLOSING && !vif->online) {
-            store_close_vif(guest->guests->store, guest->domid, vif->devid,
-                            NULL);
+            store_set_state(guest->guests->store, guest->domid, vif->devid,
+                            VIF_STATE_CLOSED, NULL);
         }
     }
 }
@@ -213,7 +499,7 @@ static void clean_up(Guest *guest, bool orderly)
     store_release_device_model(guest->guests->store, guest->domid);
 }
 
-static void log_unexpected_end(Guest *guest, pid_t pid, const char *how)
+static char *log_unexpected_end(Guest *guest, pid_t pid, const char *how)
 {
     const QemuConfig *config = &guest->guests->config->qemu;
     g_autofree char *log = qemu_log_path(config, guest->domid);
@@ -224,32 +510,45 @@ static void log_unexpected_end(Guest *guest, pid_t pid, const char *how)
     if (words) {
         log_dom(guest->domid, "its last words: %s", words);
     }
+    return g_strdup_printf("its QEMU %s%s%s", how, words ? ": " : "",
+                           words ?: "");
 }
 
-static void finish_end(Guest *guest, pid_t pid, const char *how)
+static void finish_end(Guest *guest, const GArray *vifs, pid_t pid,
+                       const char *how)
 {
-    bool stopping = guest->guests->stopping;
-
     log_dom(guest->domid, "QEMU pid %d %s", (int)pid, how);
     clean_up(guest, true);
-    close_vifs(guest, !stopping,
-               stopping ? "xen-nic-pgd was told to end its QEMUs"
-               : "made while its guest's QEMU was ending; detach and "
-                 "attach it again");
+    if (guest->guests->stopping) {
+        g_autoptr(GArray) none = g_array_new(false, false, sizeof(Vif));
+
+        close_vifs(guest, vifs, "xen-nic-pgd was told to end its QEMUs");
+        forget_vifs(guest, none);
+    } else {
+        set_back_vifs(guest, vifs, NULL);
+    }
 }
 
-static void finish_crash(Guest *guest, pid_t pid, const char *how)
+static gint64 now_seconds(void)
 {
-    g_autoptr(GArray) vifs = store_list_vifs(guest->guests->store,
-                                             guest->domid);
+    return g_get_monotonic_time() / G_USEC_PER_SEC;
+}
 
-    if (vifs->len == 0) {
-        finish_end(guest, pid, how);
+/*
+ * finish_crash: a QEMU has died, or its start has failed after it was started
+ */
+static void finish_crash(Guest *guest, const GArray *vifs, pid_t pid,
+                         const char *how)
+{
+    g_autofree char *why = log_unexpected_end(guest, pid, how);
+
+    clean_up(guest, false);
+    if (guest->guests->config->restarts == 0) {
+        close_vifs(guest, vifs, why);
         return;
     }
-    log_unexpected_end(guest, pid, how);
-    clean_up(guest, false);
-    close_vifs(guest, false, "its QEMU has died");
+    g_queue_push_tail(&guest->deaths, GINT_TO_POINTER(now_seconds()));
+    set_back_vifs(guest, vifs, why);
 }
 
 static gboolean on_qemu_ended(gint fd, GIOCondition condition, gpointer opaque)
@@ -259,6 +558,7 @@ static gboolean on_qemu_ended(gint fd, GIOCondition condition, gpointer opaque)
     bool expected = guest->phase == PHASE_ENDING;
     pid_t pid = guest->qemu.pid;
     g_autofree char *how = qemu_reap(&guest->qemu);
+    g_autoptr(GArray) vifs = store_list_vifs(guests->store, guest->domid);
 
     guest->exit_source = 0;
     guest->phase = PHASE_IDLE;
@@ -266,10 +566,10 @@ static gboolean on_qemu_ended(gint fd, GIOCondition condition, gpointer opaque)
         g_source_remove(guest->kill_timer);
         guest->kill_timer = 0;
     }
-    if (expected) {
-        finish_end(guest, pid, how);
+    if (expected || vifs->len == 0) {
+        finish_end(guest, vifs, pid, how);
     } else {
-        finish_crash(guest, pid, how);
+        finish_crash(guest, vifs, pid, how);
     }
     guests_consider(guests, guest->domid);
     if (guests->stopping && guests_count_qemus(guests) == 0) {
@@ -326,24 +626,57 @@ static bool leave_alone(Guest *guest)
     return why != NULL;
 }
 
-static bool try_start(Guest *guest)
+static bool try_start(Guest *guest, GError **err)
 {
     Guests *guests = guest->guests;
 
-    if (!store_claim_device_model(guests->store, guest->domid)) {
+    if (!store_claim_device_model(guests->store, guest->domid, err)) {
         return false;
     }
-    if (!qemu_start(&guests->config->qemu, guest->domid, &guest->qemu)) {
+    if (!qemu_start(&guests->config->qemu, guest->domid, &guest->qemu, err)) {
         store_release_device_model(guests->store, guest->domid);
         return false;
     }
     return true;
 }
 
-static void start_qemu(Guest *guest)
+/*
+ * rest_needed: for how many seconds no QEMU is to be started for this guest
+ */
+static unsigned int rest_needed(Guest *guest)
 {
-    if (!try_start(guest)) {
-        close_vifs(guest, false, "xen-nic-pgd could not start a QEMU");
+    GQueue *deaths = &guest->deaths;
+    gint64 oldest = now_seconds() - MEMORY_SECONDS;
+
+    while (!g_queue_is_empty(deaths) &&
+           GPOINTER_TO_INT(g_queue_peek_head(deaths)) <= oldest) {
+        g_queue_pop_head(deaths);
+    }
+    if (g_queue_get_length(deaths) <= guest->guests->config->restarts) {
+        return 0;
+    }
+    return GPOINTER_TO_INT(g_queue_peek_head(deaths)) - oldest;
+}
+
+static void start_qemu(Guest *guest, const GArray *vifs)
+{
+    unsigned int rest = rest_needed(guest);
+    g_autoptr(GError) err = NULL;
+
+    if (guest->retry_timer) {
+        return;
+    }
+    if (rest > 0) {
+        log_dom(guest->domid, "QEMU has died %u times within %u s: the next "
+                "one is started in %u s", g_queue_get_length(&guest->deaths),
+                MEMORY_SECONDS, rest);
+        try_again_in(guest, rest);
+        return;
+    }
+    if (!try_start(guest, &err)) {
+        g_prefix_error(&err, "cannot start a QEMU: ");
+        complain_of_all(guest, vifs, err->message);
+        try_again_in(guest, RETRY_SECONDS);
         return;
     }
     log_dom(guest->domid, "started QEMU pid %d", (int)guest->qemu.pid);
@@ -357,7 +690,7 @@ static void consider_idle(Guest *guest, const GArray *vifs)
     }
     answer_removals(guest, vifs);
     if (has_new_vif(vifs)) {
-        start_qemu(guest);
+        start_qemu(guest, vifs);
     }
 }
 
@@ -372,8 +705,11 @@ static void consider_guest(Guests *guests, unsigned int domid)
     if (!guest) {
         guest = add_guest(guests, domid);
     }
+    forget_vifs(guest, vifs);
     if (guest->phase == PHASE_RUNNING && vifs->len == 0) {
         end_qemu(guest, "the last vif is gone");
+    } else if (guest->phase == PHASE_RUNNING) {
+        serve_vifs(guest, vifs);
     } else if (guest->phase == PHASE_IDLE && vifs->len == 0) {
         forget_guest(guest);
     } else if (guest->phase == PHASE_IDLE) {
@@ -425,7 +761,8 @@ void guests_consider(Guests *guests, int domid)
  */
 static void adopt_guest(Guests *guests, unsigned int domid)
 {
-    Guest *guest = add_guest(guests, domid);
+    Guest *guest = find_or_add_guest(guests, domid);
+    g_autoptr(GArray) vifs = NULL;
 
     if (qemu_adopt(&guests->config->qemu, domid, &guest->qemu)) {
         log_dom(domid, "adopted QEMU pid %d", (int)guest->qemu.pid);
@@ -434,7 +771,8 @@ static void adopt_guest(Guests *guests, unsigned int domid)
     }
     log_dom(domid, "its QEMU has ended while no xen-nic-pgd ran");
     clean_up(guest, false);
-    close_vifs(guest, true, "its QEMU has died");
+    vifs = store_list_vifs(guests->store, domid);
+    set_back_vifs(guest, vifs, "its QEMU has died");
 }
 
 void guests_adopt(Guests *guests)
@@ -442,6 +780,7 @@ void guests_adopt(Guests *guests)
     g_autoptr(GArray) domids = qemu_list_pid_files(&guests->config->qemu);
     unsigned int i;
 
+    adopt_taps(guests);
     for (i = 0; i < domids->len; i++) {
         adopt_guest(guests, g_array_index(domids, unsigned int, i));
     }

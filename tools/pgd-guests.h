@@ -14,6 +14,7 @@ typedef struct GuestsConfig {
     QemuConfig qemu;
     char *sysfs;            /* where to look for kernel xen-netback */
     unsigned int grace;     /* seconds between SIGTERM and SIGKILL */
+    unsigned int restarts;  /* after so many deaths in a minute, wait */
 } GuestsConfig;
 
 Guests *guests_new(const GuestsConfig *config, Store *store);

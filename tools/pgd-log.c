@@ -7,6 +7,7 @@
  */
 #include "pgd-log.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /*
@@ -49,4 +50,17 @@ void log_dom(unsigned int domid, const char *fmt, ...)
     va_start(args, fmt);
     write_line(prefix, fmt, args);
     va_end(args);
+}
+
+void set_errno_error(GError **err, const char *fmt, ...)
+{
+    int number = errno;
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    text = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(number), "%s: %s",
+                text, g_strerror(number));
 }

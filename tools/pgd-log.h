@@ -20,4 +20,9 @@ void log_line(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
  */
 void log_dom(unsigned int domid, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
+/*
+ * set_errno_error: make an error of a text and of what errno says
+ */
+void set_errno_error(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
 #endif

@@ -51,10 +51,10 @@ static char *qmp_option(const QemuConfig *config, unsigned int domid)
 
 static char *device_option(const QemuConfig *config)
 {
-    if (!config->device_opts || !*config->device_opts) {
-        return g_strdup("xen-nic-pg");
-    }
-    return g_strdup_printf("xen-nic-pg,%s", config->device_opts);
+    bool more = config->device_opts && *config->device_opts;
+
+    return g_strdup_printf("xen-nic-pg,supervised=on%s%s", more ? "," : "",
+                           more ? config->device_opts : "");
 }
 
 static void add_args(GPtrArray *argv, char *const *args)
@@ -85,13 +85,38 @@ char **qemu_build_argv(const QemuConfig *config, unsigned int domid)
 }
 
 /*
+ * Child: what a process that becomes QEMU needs
+ */
+typedef struct Child {
+    char **argv;
+    int log_fd;
+    int null_fd;
+} Child;
+
+/*
+ * give_up: say in the log why this process won't be QEMU
+ */
+static G_NORETURN void give_up(const char *what)
+{
+    const char *const words[] = {
+        "xen-nic-pgd: cannot ", what, ": ", strerrordesc_np(errno), "\n"
+    };
+    unsigned int i;
+
+    for (i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (write(STDERR_FILENO, words[i], strlen(words[i])) < 0) {
+            break;
+        }
+    }
+    _exit(EXIT_CANNOT_EXEC);
+}
+
+/*
  * become_qemu: what the child does, from fork() to its end
  * @go: readable with one byte when the pid file is there
  */
-static G_NORETURN void become_qemu(char **argv, int go, int log_fd, int null_fd)
+static G_NORETURN void become_qemu(const Child *child, int go)
 {
-    static const char problem[] = "xen-nic-pgd: cannot execute this QEMU: ";
-    const char *reason;
     char byte;
 
     if (read(go, &byte, 1) != 1) {
@@ -100,51 +125,39 @@ static G_NORETURN void become_qemu(char **argv, int go, int log_fd, int null_fd)
     signal(SIGPIPE, SIG_DFL);
     /* Ctrl-C at the daemon's terminal is not for the guests' network */
     setsid();
-    dup2(null_fd, STDIN_FILENO);
-    dup2(log_fd, STDOUT_FILENO);
-    dup2(log_fd, STDERR_FILENO);
+    dup2(child->null_fd, STDIN_FILENO);
+    dup2(child->log_fd, STDOUT_FILENO);
+    dup2(child->log_fd, STDERR_FILENO);
     close_range(STDERR_FILENO + 1, ~0U, 0);
-    execv(argv[0], argv);
-    reason = strerrordesc_np(errno);
-    if (write(STDERR_FILENO, problem, strlen(problem)) < 0 ||
-        write(STDERR_FILENO, reason, strlen(reason)) < 0 ||
-        write(STDERR_FILENO, "\n", 1) < 0) {
-        _exit(EXIT_FAILURE);
-    }
-    _exit(EXIT_CANNOT_EXEC);
+    execv(child->argv[0], child->argv);
+    give_up("execute this QEMU");
 }
 
 static bool write_pid_file(const QemuConfig *config, unsigned int domid,
-                           pid_t pid)
+                           pid_t pid, GError **err)
 {
     g_autofree char *path = run_path(config, domid, "pid");
     g_autofree char *text = g_strdup_printf("%d\n", (int)pid);
-    g_autoptr(GError) err = NULL;
 
-    if (!g_file_set_contents(path, text, -1, &err)) {
-        log_dom(domid, "cannot write pid file: %s", err->message);
-        return false;
-    }
-    return true;
+    return g_file_set_contents(path, text, -1, err);
 }
 
 /*
  * let_go: tell the child that it may become QEMU, once its pid is on record
  */
 static bool let_go(const QemuConfig *config, unsigned int domid,
-                   const QemuProcess *process, int go)
+                   const QemuProcess *process, int go, GError **err)
 {
     if (process->pidfd < 0) {
-        log_dom(domid, "cannot get a pidfd for process %d: %s",
-                (int)process->pid, g_strerror(errno));
+        set_errno_error(err, "cannot get a pidfd for process %d",
+                        (int)process->pid);
         return false;
     }
-    if (!write_pid_file(config, domid, process->pid)) {
+    if (!write_pid_file(config, domid, process->pid, err)) {
         return false;
     }
     if (write(go, "", 1) != 1) {
-        log_dom(domid, "cannot wake process %d: %s", (int)process->pid,
-                g_strerror(errno));
+        set_errno_error(err, "cannot wake process %d", (int)process->pid);
         return false;
     }
     return true;
@@ -153,25 +166,24 @@ static bool let_go(const QemuConfig *config, unsigned int domid,
 /*
  * fork_qemu: make the process, which then waits at the other end of a pipe
  *
- * Returns our end of the pipe, or -1 with the reason logged.
+ * Returns our end of the pipe, or -1 with the reason in @err.
  */
-static int fork_qemu(unsigned int domid, char **argv, int log_fd, int null_fd,
-                     QemuProcess *process)
+static int fork_qemu(const Child *child, QemuProcess *process, GError **err)
 {
     int pipe_fd[2];
 
     if (pipe2(pipe_fd, O_CLOEXEC) < 0) {
-        log_dom(domid, "cannot make a pipe: %s", g_strerror(errno));
+        set_errno_error(err, "cannot make a pipe");
         return -1;
     }
     process->pid = fork();
     if (process->pid == 0) {
         close(pipe_fd[1]);
-        become_qemu(argv, pipe_fd[0], log_fd, null_fd);
+        become_qemu(child, pipe_fd[0]);
     }
     close(pipe_fd[0]);
     if (process->pid < 0) {
-        log_dom(domid, "cannot fork: %s", g_strerror(errno));
+        set_errno_error(err, "cannot fork");
         close(pipe_fd[1]);
         return -1;
     }
@@ -179,17 +191,16 @@ static int fork_qemu(unsigned int domid, char **argv, int log_fd, int null_fd,
     return pipe_fd[1];
 }
 
-static bool start_with_files(const QemuConfig *config, unsigned int domid,
-                             int log_fd, int null_fd, QemuProcess *process)
+static bool start_child(const QemuConfig *config, unsigned int domid,
+                        const Child *child, QemuProcess *process, GError **err)
 {
-    g_auto(GStrv) argv = qemu_build_argv(config, domid);
-    int go = fork_qemu(domid, argv, log_fd, null_fd, process);
+    int go = fork_qemu(child, process, err);
     bool ok;
 
     if (go < 0) {
         return false;
     }
-    ok = let_go(config, domid, process, go);
+    ok = let_go(config, domid, process, go, err);
     close(go);
     if (!ok) {
         waitpid(process->pid, NULL, 0);
@@ -199,26 +210,39 @@ static bool start_with_files(const QemuConfig *config, unsigned int domid,
     return ok;
 }
 
-bool qemu_start(const QemuConfig *config, unsigned int domid,
-                QemuProcess *process)
+/*
+ * open_files: a log, and /dev/null
+ */
+static bool open_files(const QemuConfig *config, unsigned int domid,
+                       Child *child, GError **err)
 {
     g_autofree char *log = qemu_log_path(config, domid);
-    int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    bool ok = false;
 
-    if (log_fd < 0) {
-        log_dom(domid, "cannot open log %s: %s", log, g_strerror(errno));
-    } else if (null_fd < 0) {
-        log_dom(domid, "cannot open /dev/null: %s", g_strerror(errno));
-    } else {
-        ok = start_with_files(config, domid, log_fd, null_fd, process);
+    child->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (child->null_fd < 0) {
+        set_errno_error(err, "cannot open /dev/null");
+        return false;
     }
-    if (log_fd >= 0) {
-        close(log_fd);
+    child->log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (child->log_fd < 0) {
+        set_errno_error(err, "cannot open log %s", log);
+        close(child->null_fd);
+        return false;
     }
-    if (null_fd >= 0) {
-        close(null_fd);
+    return true;
+}
+
+bool qemu_start(const QemuConfig *config, unsigned int domid,
+                QemuProcess *process, GError **err)
+{
+    g_auto(GStrv) argv = qemu_build_argv(config, domid);
+    Child child = { .argv = argv };
+    bool ok = open_files(config, domid, &child, err);
+
+    if (ok) {
+        ok = start_child(config, domid, &child, process, err);
+        close(child.log_fd);
+        close(child.null_fd);
     }
     return ok;
 }

@@ -13,6 +13,7 @@ typedef struct QemuConfig {
     char *binary;           /* QEMU, an absolute path */
     char *device_opts;      /* what follows "-device xen-nic-pg,", or NULL */
     char **extra_args;      /* what the user put after "--" */
+    char *dev;              /* where device nodes are */
     char *run_dir;          /* <domid>.qmp, <domid>.pid */
     char *log_dir;          /* <domid>.log */
     bool keep_logs;         /* also of a QEMU that ended as it should */
@@ -31,11 +32,11 @@ char **qemu_build_argv(const QemuConfig *config, unsigned int domid);
 /*
  * qemu_start: run a QEMU for one guest
  *
- * Returns false, with the reason logged, if there is none then. That the
+ * Returns false, with the reason in @err, if there is none then. That the
  * binary can't be executed shows as a process that ends at once.
  */
 bool qemu_start(const QemuConfig *config, unsigned int domid,
-                QemuProcess *process);
+                QemuProcess *process, GError **err);
 
 /*
  * qemu_adopt: find the QEMU that an earlier daemon started for one guest

@@ -8,7 +8,11 @@
  *
  *   backend/vif/<domid>/<devid>/    made by the toolstack, one for each vif
  *       state, online               the xenbus handshake
- *       error                       written by us: why a vif was closed
+ *       tap-queues                  written by QEMU: how many it wants
+ *       tap                         written by us: there's a tap for so many
+ *       vifname, mtu                written by the toolstack: what it is like
+ *       hotplug-status, -error      written by Xen's scripts
+ *       error                       written by us: what is wrong with a vif
  *   device-model/<domid>/
  *       state                       written by any QEMU for the guest
  *       backends/vif                written by a QEMU with xen-nic-pg
@@ -107,9 +111,9 @@ static void write_node(Store *store, xs_transaction_t tx, const char *path,
     }
 }
 
-static void remove_node(Store *store, const char *path)
+static void remove_node(Store *store, xs_transaction_t tx, const char *path)
 {
-    if (!xs_rm(store->xs, XBT_NULL, path)) {
+    if (!xs_rm(store->xs, tx, path)) {
         check_errno(store, "remove", path);
     }
 }
@@ -225,6 +229,33 @@ static int read_vif_number(Store *store, unsigned int domid,
     return read_number(store, path);
 }
 
+static char *read_vif_text(Store *store, unsigned int domid,
+                           unsigned int devid, const char *key)
+{
+    g_autofree char *path = g_strdup_printf(VIFS "/%u/%u/%s", domid, devid,
+                                            key);
+    char *value = read_node(store, XBT_NULL, path);
+    char *text = g_strdup(value);
+
+    free(value);
+    return text;
+}
+
+static Vif read_vif(Store *store, unsigned int domid, unsigned int devid)
+{
+    Vif vif = {
+        .devid = devid,
+        .state = read_vif_number(store, domid, devid, "state"),
+        .online = read_vif_number(store, domid, devid, "online") == 1,
+    };
+
+    if (vif.state == VIF_STATE_INITIALISING) {
+        vif.wanted_queues = read_vif_number(store, domid, devid, "tap-queues");
+        vif.tap_queues = read_vif_number(store, domid, devid, "tap");
+    }
+    return vif;
+}
+
 GArray *store_list_vifs(Store *store, unsigned int domid)
 {
     g_autofree char *path = g_strdup_printf(VIFS "/%u", domid);
@@ -233,43 +264,72 @@ GArray *store_list_vifs(Store *store, unsigned int domid)
     unsigned int i;
 
     for (i = 0; i < devids->len; i++) {
-        unsigned int devid = g_array_index(devids, unsigned int, i);
-        Vif vif = {
-            .devid = devid,
-            .state = read_vif_number(store, domid, devid, "state"),
-            .online = read_vif_number(store, domid, devid, "online") == 1,
-        };
+        Vif vif = read_vif(store, domid, g_array_index(devids, unsigned int,
+                                                       i));
 
         g_array_append_val(vifs, vif);
     }
     return vifs;
 }
 
+char *store_read_tap(Store *store, unsigned int domid, unsigned int devid,
+                     unsigned int *mtu)
+{
+    char *name = read_vif_text(store, domid, devid, "vifname");
+
+    *mtu = read_vif_number(store, domid, devid, "mtu");
+    return name ?: g_strdup_printf("vif%u.%u", domid, devid);
+}
+
+char *store_read_hotplug_error(Store *store, unsigned int domid,
+                               unsigned int devid)
+{
+    g_autofree char *status = read_vif_text(store, domid, devid,
+                                            "hotplug-status");
+
+    if (g_strcmp0(status, "error") != 0) {
+        return NULL;
+    }
+    return read_vif_text(store, domid, devid, "hotplug-error") ?:
+           g_strdup("it doesn't say why");
+}
+
 /*
- * write_closed: the writes of store_close_vif(), in one transaction
+ * Change: nodes below a vif's directory, and what to write there; NULL: to
+ * remove the node
+ */
+typedef struct Change {
+    const char *key;
+    const char *value;
+} Change;
+
+/*
+ * apply: the writes of change_vif(), in one transaction
  *
  * The state is read in the same transaction, so that a vif that the
  * toolstack removes meanwhile isn't made again by writing below it.
  */
-static void write_closed(Store *store, xs_transaction_t tx, const char *vif,
-                         const char *error)
+static void apply(Store *store, xs_transaction_t tx, const char *vif,
+                  const Change *changes, unsigned int n)
 {
     g_autofree char *state_path = g_strdup_printf("%s/state", vif);
-    g_autofree char *error_path = g_strdup_printf("%s/error", vif);
-    g_autofree char *closed = g_strdup_printf("%d", VIF_STATE_CLOSED);
     char *state = read_node(store, tx, state_path);
+    unsigned int i;
 
-    if (state) {
-        if (error) {
-            write_node(store, tx, error_path, error);
+    for (i = 0; state && i < n; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%s", vif, changes[i].key);
+
+        if (changes[i].value) {
+            write_node(store, tx, path, changes[i].value);
+        } else {
+            remove_node(store, tx, path);
         }
-        write_node(store, tx, state_path, closed);
     }
     free(state);
 }
 
-void store_close_vif(Store *store, unsigned int domid, unsigned int devid,
-                     const char *error)
+static void change_vif(Store *store, unsigned int domid, unsigned int devid,
+                       const Change *changes, unsigned int n)
 {
     g_autofree char *vif = g_strdup_printf(VIFS "/%u/%u", domid, devid);
     bool done = false;
@@ -281,13 +341,41 @@ void store_close_vif(Store *store, unsigned int domid, unsigned int devid,
             check_errno(store, "start a transaction on", vif);
             return;
         }
-        write_closed(store, tx, vif, error);
+        apply(store, tx, vif, changes, n);
         done = xs_transaction_end(store->xs, tx, false);
         if (!done && errno != EAGAIN) {
             check_errno(store, "end a transaction on", vif);
             return;
         }
     }
+}
+
+void store_set_state(Store *store, unsigned int domid, unsigned int devid,
+                     int state, const char *error)
+{
+    g_autofree char *text = g_strdup_printf("%d", state);
+    const Change changes[] = { { "error", error }, { "state", text } };
+
+    /* Without an error there is none to be removed. */
+    change_vif(store, domid, devid, error ? changes : changes + 1,
+               error ? 2 : 1);
+}
+
+void store_set_error(Store *store, unsigned int domid, unsigned int devid,
+                     const char *error)
+{
+    const Change change = { "error", error };
+
+    change_vif(store, domid, devid, &change, 1);
+}
+
+void store_set_tap(Store *store, unsigned int domid, unsigned int devid,
+                   unsigned int queues)
+{
+    g_autofree char *text = g_strdup_printf("%u", queues);
+    const Change change = { "tap", queues ? text : NULL };
+
+    change_vif(store, domid, devid, &change, 1);
 }
 
 bool store_vif_backend_exists(Store *store, unsigned int domid)
@@ -298,7 +386,7 @@ bool store_vif_backend_exists(Store *store, unsigned int domid)
     return node_exists(store, path);
 }
 
-bool store_claim_device_model(Store *store, unsigned int domid)
+bool store_claim_device_model(Store *store, unsigned int domid, GError **err)
 {
     g_autofree char *dir = g_strdup_printf("device-model/%u", domid);
     g_autofree char *mark = g_strdup_printf("%s/xen-nic-pgd", dir);
@@ -310,9 +398,10 @@ bool store_claim_device_model(Store *store, unsigned int domid)
         return true;
     }
     check_errno(store, "write", mark);
-    log_dom(domid, "QEMU has to write below /local/domain/%u/device-model; a "
-            "driver domain may, if its configuration has driver_domain=1",
-            store->self);
+    g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_ACCES,
+                "it has to write below /local/domain/%u/device-model; a driver "
+                "domain may, if its configuration has driver_domain=1",
+                store->self);
     return false;
 }
 
@@ -322,5 +411,5 @@ void store_release_device_model(Store *store, unsigned int domid)
     g_autofree char *mark = g_strdup_printf("%s/xen-nic-pgd", dir);
     g_autofree char *vif = g_strdup_printf("%s/backends/vif", dir);
 
-    remove_node(store, node_exists(store, mark) ? dir : vif);
+    remove_node(store, XBT_NULL, node_exists(store, mark) ? dir : vif);
 }

@@ -10,6 +10,8 @@
 
 /* xenbus states that the daemon cares about (xen/io/xenbus.h) */
 #define VIF_STATE_INITIALISING 1
+#define VIF_STATE_INIT_WAIT 2
+#define VIF_STATE_CONNECTED 4
 #define VIF_STATE_CLOSING 5
 #define VIF_STATE_CLOSED 6
 
@@ -22,6 +24,8 @@ typedef struct Vif {
     unsigned int devid;
     int state;      /* 0: not there (yet), or not a number */
     bool online;    /* the toolstack wants it to be there */
+    unsigned int wanted_queues; /* QEMU waits for a tap of so many queues */
+    unsigned int tap_queues;    /* of how many there is one; 0: there's none */
 } Vif;
 
 /*
@@ -67,13 +71,40 @@ GArray *store_list_guests(Store *store);
 GArray *store_list_vifs(Store *store, unsigned int domid);
 
 /*
- * store_close_vif: set a vif's backend state to Closed
+ * store_set_state: set a vif's backend state
  * @error: why, for the node "error" beside it; NULL if all is well
  *
- * Does nothing if the vif has gone meanwhile.
+ * This and the next do nothing if the vif has gone meanwhile.
  */
-void store_close_vif(Store *store, unsigned int domid, unsigned int devid,
+void store_set_state(Store *store, unsigned int domid, unsigned int devid,
+                     int state, const char *error);
+
+/*
+ * store_set_error: say what is wrong with a vif; NULL: nothing any more
+ */
+void store_set_error(Store *store, unsigned int domid, unsigned int devid,
                      const char *error);
+
+/*
+ * store_set_tap: tell QEMU of how many queues there's a tap for it; 0: of none
+ */
+void store_set_tap(Store *store, unsigned int domid, unsigned int devid,
+                   unsigned int queues);
+
+/*
+ * store_read_tap: how a vif's tap is to be named, and its MTU
+ * @mtu: 0 if that is Linux' to say
+ */
+char *store_read_tap(Store *store, unsigned int domid, unsigned int devid,
+                     unsigned int *mtu);
+
+/*
+ * store_read_hotplug_error: what Xen's script has said when it failed
+ *
+ * Returns NULL if it hasn't.
+ */
+char *store_read_hotplug_error(Store *store, unsigned int domid,
+                               unsigned int devid);
 
 /*
  * store_vif_backend_exists: does some QEMU serve this guest's vifs?
@@ -84,9 +115,9 @@ bool store_vif_backend_exists(Store *store, unsigned int domid);
  * store_claim_device_model: note that device-model/<domid> will be ours
  *
  * Without effect if somebody else has put something there before.
- * Returns false, with the reason logged, if xenstore doesn't let us write.
+ * Returns false, with the reason in @err, if xenstore doesn't let us write.
  */
-bool store_claim_device_model(Store *store, unsigned int domid);
+bool store_claim_device_model(Store *store, unsigned int domid, GError **err);
 
 /*
  * store_release_device_model: remove what a QEMU of ours wrote about itself

@@ -15,6 +15,7 @@
  *   xen-nic-pgd.c  options, files, signals, the main loop
  *   pgd-guests.c   what each guest needs now
  *   pgd-qemu.c     starting, finding and ending QEMU processes
+ *   pgd-tap.c      the vifs' taps
  *   pgd-store.c    what is read from and written to xenstore
  *   pgd-log.c      lines on stderr
  *
@@ -50,8 +51,11 @@
 #define DEFAULT_QEMU "qemu-system-x86_64"
 #define DEFAULT_RUN_DIR "/run/xen-nic-pg"
 #define DEFAULT_SYSFS "/sys"
+#define DEFAULT_DEV "/dev"
 #define DEFAULT_GRACE 10
 #define MAX_GRACE 3600
+#define DEFAULT_RESTARTS 5
+#define MAX_RESTARTS 10000
 
 /* How often to see whether xenstored is still there. */
 #define HEARTBEAT_SECONDS 5
@@ -89,6 +93,8 @@ static const char usage[] =
     "  --run-dir DIR         pid files, QMP sockets (" DEFAULT_RUN_DIR ")\n"
     "  --log-dir DIR         QEMUs' output, kept when they end (default: the\n"
     "                        run directory, and removed if all went well)\n"
+    "  --restarts N          start a guest's QEMU anew when it dies, at once up\n"
+    "                        to N times a minute (5); 0: close its vifs\n"
     "  --grace SECONDS       from SIGTERM to SIGKILL for a QEMU (10)\n"
     "  --stop-qemus-on-exit  on SIGTERM, end the QEMUs too; otherwise they go\n"
     "                        on, and the next xen-nic-pgd finds them\n"
@@ -96,6 +102,7 @@ static const char usage[] =
     "  --foreground          stay in the foreground (default)\n"
     "  --daemonize           go to the background when ready\n"
     "  --sysfs DIR           where sysfs is mounted (" DEFAULT_SYSFS ")\n"
+    "  --dev DIR             where device nodes are (" DEFAULT_DEV ")\n"
     "  --version             say which version this is\n"
     "  --help                say this\n"
     "\n"
@@ -134,15 +141,16 @@ static void set_path(char **where, const char *path)
     *where = g_canonicalize_filename(path, NULL);
 }
 
-static unsigned int parse_grace(const char *text)
+static unsigned int parse_number(const char *option, const char *text,
+                                 const char *unit, unsigned int max)
 {
-    unsigned int seconds;
+    unsigned int number;
 
-    if (!parse_id(text, MAX_GRACE, &seconds)) {
-        refuse_usage("--grace: '%s' is not a number of seconds from 0 to %d",
-                     text, MAX_GRACE);
+    if (!parse_id(text, max, &number)) {
+        refuse_usage("%s: '%s' is not a number of %s from 0 to %u", option,
+                     text, unit, max);
     }
-    return seconds;
+    return number;
 }
 
 static void print_version(void)
@@ -158,9 +166,9 @@ static void print_help(void)
 }
 
 enum {
-    OPT_QEMU = 1, OPT_DEVICE_OPTS, OPT_RUN_DIR, OPT_LOG_DIR, OPT_GRACE,
-    OPT_STOP_QEMUS, OPT_PIDFILE, OPT_FOREGROUND, OPT_DAEMONIZE, OPT_SYSFS,
-    OPT_VERSION, OPT_HELP,
+    OPT_QEMU = 1, OPT_DEVICE_OPTS, OPT_RUN_DIR, OPT_LOG_DIR,
+    OPT_RESTARTS, OPT_GRACE, OPT_STOP_QEMUS, OPT_PIDFILE,
+    OPT_FOREGROUND, OPT_DAEMONIZE, OPT_SYSFS, OPT_DEV, OPT_VERSION, OPT_HELP,
 };
 
 static const struct option options[] = {
@@ -168,12 +176,14 @@ static const struct option options[] = {
     { "device-opts", required_argument, NULL, OPT_DEVICE_OPTS },
     { "run-dir", required_argument, NULL, OPT_RUN_DIR },
     { "log-dir", required_argument, NULL, OPT_LOG_DIR },
+    { "restarts", required_argument, NULL, OPT_RESTARTS },
     { "grace", required_argument, NULL, OPT_GRACE },
     { "stop-qemus-on-exit", no_argument, NULL, OPT_STOP_QEMUS },
     { "pidfile", required_argument, NULL, OPT_PIDFILE },
     { "foreground", no_argument, NULL, OPT_FOREGROUND },
     { "daemonize", no_argument, NULL, OPT_DAEMONIZE },
     { "sysfs", required_argument, NULL, OPT_SYSFS },
+    { "dev", required_argument, NULL, OPT_DEV },
     { "version", no_argument, NULL, OPT_VERSION },
     { "help", no_argument, NULL, OPT_HELP },
     { 0 }
@@ -199,8 +209,12 @@ static void take_option(Daemon *daemon, int option)
     case OPT_LOG_DIR:
         set_path(&qemu->log_dir, optarg);
         break;
+    case OPT_RESTARTS:
+        guests->restarts = parse_number("--restarts", optarg, "restarts",
+                                        MAX_RESTARTS);
+        break;
     case OPT_GRACE:
-        guests->grace = parse_grace(optarg);
+        guests->grace = parse_number("--grace", optarg, "seconds", MAX_GRACE);
         break;
     case OPT_STOP_QEMUS:
         daemon->stop_qemus = true;
@@ -216,6 +230,9 @@ static void take_option(Daemon *daemon, int option)
         break;
     case OPT_SYSFS:
         set_path(&guests->sysfs, optarg);
+        break;
+    case OPT_DEV:
+        set_path(&qemu->dev, optarg);
         break;
     case OPT_VERSION:
         print_version();
@@ -555,6 +572,7 @@ static void free_config(Daemon *daemon)
     g_free(qemu->device_opts);
     g_free(qemu->run_dir);
     g_free(qemu->log_dir);
+    g_free(qemu->dev);
     g_free(daemon->guests_config.sysfs);
     g_free(daemon->pidfile);
 }
@@ -566,9 +584,11 @@ int main(int argc, char **argv)
             .qemu = {
                 .binary = g_strdup(DEFAULT_QEMU),
                 .run_dir = g_strdup(DEFAULT_RUN_DIR),
+                .dev = g_strdup(DEFAULT_DEV),
             },
             .sysfs = g_strdup(DEFAULT_SYSFS),
             .grace = DEFAULT_GRACE,
+            .restarts = DEFAULT_RESTARTS,
         },
         .ready_fd = -1,
     };
