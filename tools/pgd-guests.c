@@ -48,7 +48,6 @@
 
 #include <glib-unix.h>
 #include <signal.h>
-#include <unistd.h>
 
 /* Deaths of a guest's QEMUs are counted for so long. */
 #define MEMORY_SECONDS 60
@@ -321,7 +320,7 @@ static bool make_tap(Guest *guest, const Vif *vif, GError **err)
     const GuestsConfig *config = guest->guests->config;
     TapRecord record = { .domid = guest->domid, .devid = vif->devid };
     TapWish wish = {
-        .multi_queue = vif->wanted_queues > 1, .owner = geteuid(),
+        .multi_queue = vif->wanted_queues > 1, .owner = config->qemu.uid,
     };
     g_autofree char *name = store_read_tap(guest->guests->store, guest->domid,
                                            vif->devid, &wish.mtu);

@@ -16,7 +16,10 @@
  */
 #include "pgd-qemu.h"
 
+#include "pgd-gate.h"
+#include "pgd-jail.h"
 #include "pgd-log.h"
+#include "pgd-scope.h"
 #include "pgd-store.h"
 
 #include <errno.h>
@@ -26,10 +29,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define EXIT_CANNOT_EXEC 127
+
+#define OWN_BINARY "/proc/self/exe"
 
 static char *run_path(const QemuConfig *config, unsigned int domid,
                       const char *suffix)
@@ -53,8 +59,9 @@ static char *device_option(const QemuConfig *config)
 {
     bool more = config->device_opts && *config->device_opts;
 
-    return g_strdup_printf("xen-nic-pg,supervised=on%s%s", more ? "," : "",
-                           more ? config->device_opts : "");
+    return g_strdup_printf("xen-nic-pg,supervised=on%s%s%s",
+                           config->jail_root ? ",confine=on" : "",
+                           more ? "," : "", more ? config->device_opts : "");
 }
 
 static void add_args(GPtrArray *argv, char *const *args)
@@ -77,6 +84,12 @@ char **qemu_build_argv(const QemuConfig *config, unsigned int domid)
     GPtrArray *argv = g_ptr_array_new();
 
     add_args(argv, args);
+    if (config->jail_root) {
+        g_auto(GStrv) jail = jail_args(config->jail_root, config->uid,
+                                       config->gid);
+
+        add_args(argv, jail);
+    }
     if (config->extra_args) {
         add_args(argv, config->extra_args);
     }
@@ -88,9 +101,11 @@ char **qemu_build_argv(const QemuConfig *config, unsigned int domid)
  * Child: what a process that becomes QEMU needs
  */
 typedef struct Child {
+    const char *program;
     char **argv;
     int log_fd;
     int null_fd;
+    const Jail *jail;       /* NULL: none */
 } Child;
 
 /*
@@ -117,6 +132,7 @@ static G_NORETURN void give_up(const char *what)
  */
 static G_NORETURN void become_qemu(const Child *child, int go)
 {
+    const char *problem;
     char byte;
 
     if (read(go, &byte, 1) != 1) {
@@ -129,7 +145,11 @@ static G_NORETURN void become_qemu(const Child *child, int go)
     dup2(child->log_fd, STDOUT_FILENO);
     dup2(child->log_fd, STDERR_FILENO);
     close_range(STDERR_FILENO + 1, ~0U, 0);
-    execv(child->argv[0], child->argv);
+    problem = child->jail ? jail_enter(child->jail) : NULL;
+    if (problem) {
+        give_up(problem);
+    }
+    execv(child->program, child->argv);
     give_up("execute this QEMU");
 }
 
@@ -153,7 +173,8 @@ static bool let_go(const QemuConfig *config, unsigned int domid,
                         (int)process->pid);
         return false;
     }
-    if (!write_pid_file(config, domid, process->pid, err)) {
+    if (!write_pid_file(config, domid, process->pid, err) ||
+        (config->scope && !scope_make(domid, process->pid, err))) {
         return false;
     }
     if (write(go, "", 1) != 1) {
@@ -170,13 +191,15 @@ static bool let_go(const QemuConfig *config, unsigned int domid,
  */
 static int fork_qemu(const Child *child, QemuProcess *process, GError **err)
 {
+    unsigned long flags = SIGCHLD | (child->jail ? jail_namespaces : 0);
     int pipe_fd[2];
 
     if (pipe2(pipe_fd, O_CLOEXEC) < 0) {
         set_errno_error(err, "cannot make a pipe");
         return -1;
     }
-    process->pid = fork();
+    /* fork(), but for the namespaces */
+    process->pid = syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
     if (process->pid == 0) {
         close(pipe_fd[1]);
         become_qemu(child, pipe_fd[0]);
@@ -232,18 +255,47 @@ static bool open_files(const QemuConfig *config, unsigned int domid,
     return true;
 }
 
+/*
+ * prepare_jail: what a jailed child is, and what it will find
+ *
+ * Returns false with the reason in @err.
+ */
+static bool prepare_jail(const QemuConfig *config, unsigned int domid,
+                         Jail *jail, Child *child, GError **err)
+{
+    g_autofree char *store = run_path(config, domid, "xs");
+    char **qemu = child->argv;
+
+    *jail = (Jail) {
+        .root = config->jail_root, .uid = config->uid, .gid = config->gid,
+    };
+    if (!jail_prepare(jail, config->dev, err)) {
+        return false;
+    }
+    child->jail = jail;
+    child->program = OWN_BINARY;
+    child->argv = gate_args(store, config->self, domid, jail, qemu);
+    g_strfreev(qemu);
+    return true;
+}
+
 bool qemu_start(const QemuConfig *config, unsigned int domid,
                 QemuProcess *process, GError **err)
 {
-    g_auto(GStrv) argv = qemu_build_argv(config, domid);
-    Child child = { .argv = argv };
-    bool ok = open_files(config, domid, &child, err);
+    Child child = {
+        .program = config->binary, .argv = qemu_build_argv(config, domid),
+    };
+    Jail jail;
+    bool ok = (!config->jail_root ||
+               prepare_jail(config, domid, &jail, &child, err)) &&
+              open_files(config, domid, &child, err);
 
     if (ok) {
         ok = start_child(config, domid, &child, process, err);
         close(child.log_fd);
         close(child.null_fd);
     }
+    g_strfreev(child.argv);
     return ok;
 }
 
@@ -385,10 +437,12 @@ void qemu_remove_files(const QemuConfig *config, unsigned int domid,
 {
     g_autofree char *qmp = run_path(config, domid, "qmp");
     g_autofree char *pid = run_path(config, domid, "pid");
+    g_autofree char *store = run_path(config, domid, "xs");
     g_autofree char *log = qemu_log_path(config, domid);
 
     g_unlink(qmp);
     g_unlink(pid);
+    g_unlink(store);
     if (with_log && !config->keep_logs) {
         g_unlink(log);
     }

@@ -14,6 +14,11 @@ typedef struct QemuConfig {
     char *device_opts;      /* what follows "-device xen-nic-pg,", or NULL */
     char **extra_args;      /* what the user put after "--" */
     char *dev;              /* where device nodes are */
+    uid_t uid;              /* who QEMU is once it has started */
+    gid_t gid;
+    char *jail_root;        /* its root directory then; NULL: it isn't jailed */
+    bool scope;             /* give it a scope of systemd's */
+    unsigned int self;      /* the domain that we are in */
     char *run_dir;          /* <domid>.qmp, <domid>.pid */
     char *log_dir;          /* <domid>.log */
     bool keep_logs;         /* also of a QEMU that ended as it should */

@@ -15,6 +15,9 @@
  *   xen-nic-pgd.c  options, files, signals, the main loop
  *   pgd-guests.c   what each guest needs now
  *   pgd-qemu.c     starting, finding and ending QEMU processes
+ *   pgd-jail.c     what a QEMU may do
+ *   pgd-gate.c     what of xenstore it sees
+ *   pgd-scope.c    its cgroup, by systemd
  *   pgd-tap.c      the vifs' taps
  *   pgd-store.c    what is read from and written to xenstore
  *   pgd-log.c      lines on stderr
@@ -23,6 +26,7 @@
  * that refuses to run has changed nothing: options, netback, directories,
  * lock, xenstore, adoption.
  */
+#include "pgd-gate.h"
 #include "pgd-guests.h"
 #include "pgd-log.h"
 #include "pgd-qemu.h"
@@ -33,6 +37,7 @@
 #include <getopt.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +57,7 @@
 #define DEFAULT_RUN_DIR "/run/xen-nic-pg"
 #define DEFAULT_SYSFS "/sys"
 #define DEFAULT_DEV "/dev"
+#define DEFAULT_USER "xen-nic-pg"
 #define DEFAULT_GRACE 10
 #define MAX_GRACE 3600
 #define DEFAULT_RESTARTS 5
@@ -69,6 +75,7 @@ enum {
 
 typedef struct Daemon {
     GuestsConfig guests_config;
+    char *user;             /* whom QEMUs are to run as, NULL: the default */
     char *pidfile;
     bool daemonize;
     bool stop_qemus;
@@ -93,6 +100,9 @@ static const char usage[] =
     "  --run-dir DIR         pid files, QMP sockets (" DEFAULT_RUN_DIR ")\n"
     "  --log-dir DIR         QEMUs' output, kept when they end (default: the\n"
     "                        run directory, and removed if all went well)\n"
+    "  --user NAME           jail QEMUs, as this user (" DEFAULT_USER " if\n"
+    "                        there is one); root: don't\n"
+    "  --scope               have systemd give each QEMU a cgroup, with limits\n"
     "  --restarts N          start a guest's QEMU anew when it dies, at once up\n"
     "                        to N times a minute (5); 0: close its vifs\n"
     "  --grace SECONDS       from SIGTERM to SIGKILL for a QEMU (10)\n"
@@ -166,8 +176,8 @@ static void print_help(void)
 }
 
 enum {
-    OPT_QEMU = 1, OPT_DEVICE_OPTS, OPT_RUN_DIR, OPT_LOG_DIR,
-    OPT_RESTARTS, OPT_GRACE, OPT_STOP_QEMUS, OPT_PIDFILE,
+    OPT_QEMU = 1, OPT_DEVICE_OPTS, OPT_RUN_DIR, OPT_LOG_DIR, OPT_USER,
+    OPT_SCOPE, OPT_RESTARTS, OPT_GRACE, OPT_STOP_QEMUS, OPT_PIDFILE,
     OPT_FOREGROUND, OPT_DAEMONIZE, OPT_SYSFS, OPT_DEV, OPT_VERSION, OPT_HELP,
 };
 
@@ -176,6 +186,8 @@ static const struct option options[] = {
     { "device-opts", required_argument, NULL, OPT_DEVICE_OPTS },
     { "run-dir", required_argument, NULL, OPT_RUN_DIR },
     { "log-dir", required_argument, NULL, OPT_LOG_DIR },
+    { "user", required_argument, NULL, OPT_USER },
+    { "scope", no_argument, NULL, OPT_SCOPE },
     { "restarts", required_argument, NULL, OPT_RESTARTS },
     { "grace", required_argument, NULL, OPT_GRACE },
     { "stop-qemus-on-exit", no_argument, NULL, OPT_STOP_QEMUS },
@@ -208,6 +220,13 @@ static void take_option(Daemon *daemon, int option)
         break;
     case OPT_LOG_DIR:
         set_path(&qemu->log_dir, optarg);
+        break;
+    case OPT_USER:
+        g_free(daemon->user);
+        daemon->user = g_strdup(optarg);
+        break;
+    case OPT_SCOPE:
+        qemu->scope = true;
         break;
     case OPT_RESTARTS:
         guests->restarts = parse_number("--restarts", optarg, "restarts",
@@ -265,6 +284,32 @@ static void check_run_dir(const char *run_dir)
     }
 }
 
+/*
+ * choose_user: who QEMUs will be, and whether they are jailed
+ *
+ * Only root can jail a process, and there is no use in jailing root's.
+ */
+static void choose_user(Daemon *daemon)
+{
+    QemuConfig *qemu = &daemon->guests_config.qemu;
+    const struct passwd *user = getpwnam(daemon->user ?: DEFAULT_USER);
+
+    if (daemon->user && !user) {
+        refuse_usage("--user: there is no user '%s'", daemon->user);
+    }
+    if (daemon->user && geteuid() != 0 && user->pw_uid != geteuid()) {
+        refuse_usage("--user: only root can run QEMUs as '%s'", daemon->user);
+    }
+    if (geteuid() != 0 || !user || user->pw_uid == 0) {
+        qemu->uid = geteuid();
+        qemu->gid = getegid();
+        return;
+    }
+    qemu->uid = user->pw_uid;
+    qemu->gid = user->pw_gid;
+    qemu->jail_root = g_build_filename(qemu->run_dir, "root", NULL);
+}
+
 static void parse_options(Daemon *daemon, int argc, char **argv)
 {
     QemuConfig *qemu = &daemon->guests_config.qemu;
@@ -289,6 +334,7 @@ static void parse_options(Daemon *daemon, int argc, char **argv)
     name = qemu->binary;
     qemu->binary = find_qemu(name);
     g_free(name);
+    choose_user(daemon);
 }
 
 static void check_netback(const char *sysfs)
@@ -555,10 +601,17 @@ static void prepare(Daemon *daemon)
         go_to_background(daemon);
     }
     lock_run_dir(qemu->run_dir);
+    if (qemu->jail_root) {
+        make_private_dir("--run-dir", qemu->jail_root);
+    } else if (qemu->uid == 0) {
+        log_line("warning: QEMUs run as root, with all that root may do; see "
+                 "--user");
+    }
     daemon->store = store_open();
     if (!daemon->store) {
         exit(EXIT_FAILURE);
     }
+    qemu->self = store_self(daemon->store);
     if (daemon->pidfile) {
         write_pidfile(daemon->pidfile);
     }
@@ -573,6 +626,8 @@ static void free_config(Daemon *daemon)
     g_free(qemu->run_dir);
     g_free(qemu->log_dir);
     g_free(qemu->dev);
+    g_free(qemu->jail_root);
+    g_free(daemon->user);
     g_free(daemon->guests_config.sysfs);
     g_free(daemon->pidfile);
 }
@@ -593,6 +648,9 @@ int main(int argc, char **argv)
         .ready_fd = -1,
     };
 
+    if (argc > 1 && g_str_equal(argv[1], GATE_OPTION)) {
+        return gate_main(argv + 2);
+    }
     parse_options(&daemon, argc, argv);
     prepare(&daemon);
     daemon.guests = guests_new(&daemon.guests_config, daemon.store);
