@@ -15,6 +15,7 @@ every vif.  start() and stop() make changing over in one boot possible.
 """
 
 LOG_DIR = '/run/lab/qemu'
+RUN_DIR = '/run/xen-nic-pg'
 
 
 class Backend:
@@ -44,17 +45,6 @@ class Backend:
         """Return where xenstore has a key of a guest's vif."""
         return '/local/domain/0/backend/vif/%d/0/%s' % (guest.domid(), key)
 
-    def bring_back(self, guest):
-        """Put a guest's new interface into the bridge, and wait for it.
-
-        What does so when xl makes a vif isn't told of this one.  With the
-        address that vif-bridge gives, the bridge keeps its own.
-        """
-        self.lab.wait_for('ip link set %s address fe:ff:ff:ff:ff:ff master '
-                          'xenbr0 up' % guest.vif_name())
-        self.lab.wait_for('[ "$(xenstore-read %s)" = 4 ]'
-                          % self.find_key(guest, 'state'))
-
 
 class Netback(Backend):
     """Linux's xen-netback."""
@@ -78,6 +68,17 @@ class Netback(Backend):
                       .format('vif-%d-0' % guest.domid(),
                               self.find_key(guest, 'hotplug-status')))
         self.bring_back(guest)
+
+    def bring_back(self, guest):
+        """Put a guest's new interface into the bridge, and wait for it.
+
+        What does so when xl makes a vif isn't told of this one.  With the
+        address that vif-bridge gives, the bridge keeps its own.
+        """
+        self.lab.wait_for('ip link set %s address fe:ff:ff:ff:ff:ff master '
+                          'xenbr0 up' % guest.vif_name())
+        self.lab.wait_for('[ "$(xenstore-read %s)" = 4 ]'
+                          % self.find_key(guest, 'state'))
 
 
 class XenNic(Backend):
@@ -125,30 +126,36 @@ class XenNicPg(Backend):
     is_program = True
     device_model_arguments = ('-device', 'xen-nic-pg,id=pg')
 
-    def start(self, device='', arguments=''):
+    def start(self, device='', arguments='', daemon=''):
         """Start the daemon.
 
         @device: options of the device, for guests that come from now on
         @arguments: further arguments of their QEMUs
+        @daemon: further arguments of the daemon
         """
         self.lab.programs.start_daemon(
-            self.lab, '--log-dir %s %s -- %s'
-            % (LOG_DIR, device and '--device-opts ' + device, arguments))
+            self.lab, '--log-dir %s %s %s -- %s'
+            % (LOG_DIR, device and '--device-opts ' + device, daemon,
+               arguments))
 
     def stop(self):
         self.lab.programs.stop_daemon(self.lab)
 
-    def replace(self, guest):
-        """Let the guest's QEMU end, and another come.
+    def find_qemu(self, guest):
+        """Return the id of the process that serves a guest.
 
-        The daemon sets the vif's state to Closed then, and starts a QEMU for
-        one that is Initialising.
+        The pid file names its parent, if it is jailed.
         """
-        state = self.find_key(guest, 'state')
-        self.lab.dom0('kill $(cat /run/xen-nic-pg/%d.pid)' % guest.domid())
-        self.lab.wait_for('[ "$(xenstore-read %s)" = 6 ]' % state)
-        self.lab.dom0('xenstore-write %s 1' % state)
-        self.bring_back(guest)
+        pid = self.lab.dom0('cat %s/%d.pid' % (RUN_DIR, guest.domid()))
+        return int(self.lab.dom0('pgrep -P %s || echo %s' % (pid, pid)))
+
+    def replace(self, guest):
+        """Let the guest's QEMU end, and wait for the next to serve it."""
+        self.lab.dom0('before=$(cat {0}); kill $before; '
+                      'until [ "$(cat {0})" != $before ]; do sleep 0.1; done'
+                      .format('%s/%d.pid' % (RUN_DIR, guest.domid())))
+        self.lab.wait_for('[ "$(xenstore-read %s)" = 4 ]'
+                          % self.find_key(guest, 'state'))
 
 
 BACKENDS = {cls.name: cls for cls in (Netback, XenNic, XenNicPg)}

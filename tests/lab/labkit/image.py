@@ -187,8 +187,10 @@ def write_settings(tree):
     """Write the few files of /etc that maintainer scripts would make."""
     files = {
         'etc/passwd': 'root:x:0:0:root:/root:/bin/bash\n'
+                      'xen-nic-pg:x:900:900::/nonexistent:/bin/false\n'
                       'nobody:x:65534:65534:nobody:/:/bin/false\n',
-        'etc/group': 'root:x:0:\ntty:x:5:\nkvm:x:100:\nnogroup:x:65534:\n',
+        'etc/group': 'root:x:0:\ntty:x:5:\nkvm:x:100:\nxen-nic-pg:x:900:\n'
+                     'nogroup:x:65534:\n',
         'etc/hostname': 'dom0\n',
         'etc/hosts': '127.0.0.1 localhost dom0\n::1 localhost\n',
         'etc/nsswitch.conf': 'hosts: files\n',

@@ -14,8 +14,8 @@ from labkit import checks
 
 def device_model_files(lab, guest):
     """Return how many files the guest's device model has open."""
-    return int(lab.dom0('ls /proc/$(cat /run/xen-nic-pg/%d.pid)/fd | wc -l'
-                        % guest.domid()))
+    return int(lab.dom0('ls /proc/%d/fd | wc -l'
+                        % lab.backend.find_qemu(guest)))
 
 
 def reboot(lab, guest):

@@ -18,9 +18,9 @@ BYTES = 32 << 20
 FORWARDED = 7000
 
 
-def serve(lab, netdev):
+def serve(lab, netdev, daemon=''):
     """Let the guests that come from now on have a vif on this netdev."""
-    lab.use_backend('xen_nic_pg', 'netdev=net', '-netdev ' + netdev)
+    lab.use_backend('xen_nic_pg', 'netdev=net', '-netdev ' + netdev, daemon)
 
 
 def use_tap(lab):
@@ -53,13 +53,17 @@ def use_user(lab):
 
 
 def use_dgram(lab):
-    """Two guests whose QEMUs send each other datagrams, one a frame."""
+    """Two guests whose QEMUs send each other datagrams, one a frame.
+
+    The other's socket is looked for each time, so these can't be jailed.
+    """
     names = ('left', 'right')
     guests = []
     with contextlib.ExitStack() as stack:
         for number, (here, there) in enumerate(zip(names, reversed(names)), 2):
             serve(lab, 'dgram,id=net,local.type=unix,local.path=/run/lab/%s,'
-                  'remote.type=unix,remote.path=/run/lab/%s' % (here, there))
+                  'remote.type=unix,remote.path=/run/lab/%s' % (here, there),
+              '--user root')
             guests.append(stack.enter_context(lab.guest(
                 'on-' + here, number=number, vif=NO_BRIDGE)))
         flow.check_both_ways(lab, 'dgram', *guests, BYTES)
