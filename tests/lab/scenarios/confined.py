@@ -3,8 +3,8 @@
 
 What is in /proc of its processes, what becomes of system calls that it makes
 itself (labcall), and what its gate lets through to xenstore, where `sh` stands
-in QEMU's place.  What docs/security.rst says to be possible still is looked at,
-too, so that it is true.  Afterwards the guest is served as before.
+in QEMU's place.  What docs/security.rst says to be possible still is looked
+at, too, so that it is true.  Afterwards the guest is served as before.
 """
 
 import errno
