@@ -346,18 +346,11 @@ static bool read_mtu(struct XenLegacyDevice *xendev, uint32_t *mtu,
     return true;
 }
 
-/* As netback would name the interface. */
-static char *read_ifname(struct XenLegacyDevice *xendev)
-{
-    char *name = xenstore_read_be_str(xendev, "vifname");
-
-    return name ?: g_strdup_printf("vif%d.%d", xendev->dom, xendev->dev);
-}
-
 bool xen_nic_pg_read_nic(struct XenLegacyDevice *xendev,
                          XenNicPgNicConfig *config, Error **errp)
 {
-    config->ifname = read_ifname(xendev);
+    /* As netback names it; Xen's scripts rename it if there's a vifname. */
+    config->ifname = g_strdup_printf("vif%d.%d", xendev->dom, xendev->dev);
     return read_mac(xendev, &config->mac, errp) &&
            read_mtu(xendev, &config->mtu, errp);
 }
