@@ -25,8 +25,13 @@ class Backend:
     is_program = False          # one of those under test (programs.py)
     device_model_arguments = ()  # what makes an HVM guest's QEMU the backend
 
-    def __init__(self, lab):
+    def __init__(self, lab, place=None):
+        """Describe a backend; start() starts it.
+
+        @place: where its programs and xl run; None: in dom0 itself
+        """
         self.lab = lab
+        self.place = place or lab.host
 
     def start(self):
         """Make vifs be served by this backend."""
@@ -36,7 +41,8 @@ class Backend:
 
     def create(self, guest):
         """Create a guest with its vif."""
-        self.lab.dom0('xl create -q ' + guest.write_config())
+        guest.place = self.place
+        self.place.run('xl create -q ' + guest.write_config())
 
     def clean_up(self, guest):
         """End what create() began beside the guest."""
@@ -134,12 +140,12 @@ class XenNicPg(Backend):
         @daemon: further arguments of the daemon
         """
         self.lab.programs.start_daemon(
-            self.lab, '--log-dir %s %s %s -- %s'
+            self.place, '--log-dir %s %s %s -- %s'
             % (LOG_DIR, device and '--device-opts ' + device, daemon,
                arguments))
 
     def stop(self):
-        self.lab.programs.stop_daemon(self.lab)
+        self.lab.programs.stop_daemon(self.place)
 
     def find_qemu(self, guest):
         """Return the id of the process that serves a guest.

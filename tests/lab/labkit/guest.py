@@ -63,7 +63,7 @@ class Guest:
 
     def __init__(self, lab, name, kind='pv', number=2, vif='', options='',
                  extra='', vcpus=1, memory=256, frontend='stock',
-                 kernel='6.1'):
+                 kernel='6.1', bridge=BRIDGE):
         """Describe a guest; create() starts it.
 
         @vif: further settings of the vif ("devid=1,rate=…"); None: no vif
@@ -72,6 +72,7 @@ class Guest:
         @memory: in MiB
         @frontend: the netfront, 'stock' or 'pg'
         @kernel: the name of the kernel
+        @bridge: where the vif belongs
         """
         self.lab = lab
         self.name = name
@@ -84,6 +85,8 @@ class Guest:
         self.memory = memory
         self.frontend = frontend
         self.kernel = kernel
+        self.bridge = bridge
+        self.place = lab.host
 
     def __enter__(self):
         self.create()
@@ -107,7 +110,7 @@ class Guest:
     def vif_spec(self):
         """What an xl config or xl network-attach says of the vif."""
         return ','.join(filter(None, ['mac=' + self.mac, 'type=vif',
-                                      'bridge=' + BRIDGE, self.vif]))
+                                      'bridge=' + self.bridge, self.vif]))
 
     def config(self):
         """The xl config."""
@@ -175,7 +178,7 @@ class Guest:
 
     def destroy(self):
         """End the guest at once."""
-        self.lab.machine.try_run('xl destroy ' + self.name)
+        self.place.try_run('xl destroy ' + self.name)
         self.lab.backend.clean_up(self)
 
     def domid(self):

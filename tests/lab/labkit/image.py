@@ -46,6 +46,7 @@ PACKAGES = '''
     xen-hypervisor-{0.xen}-amd64 xen-utils-{0.xen} xenstore-utils
     busybox-static
     bridge-utils ethtool iperf3 iproute2 iputils-ping kmod python3 tcpdump
+    net-tools nftables openvswitch-switch uuid-runtime
     gdb-minimal strace
     libbpf1 libcap-ng0 libfdt1 liburing2 libpixman-1-0 libseccomp2 libslirp0
     zlib1g {0.libraries}
@@ -59,7 +60,7 @@ DOM0_MODULES = '''
     virtio_console xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
     xen-netback xen-blkback tun bridge br_netfilter 8021q veth pktgen af_packet
     nf_tables nf_conntrack xt_physdev ip6_tables ip_tables iptable_filter
-    vhost_net
+    nft_chain_nat nft_masq nft_nat openvswitch vxlan vhost_net
 '''.split()
 GUEST_MODULES = '''
     xen-netfront pktgen 8021q af_packet netconsole xen-blkfront ext4
@@ -204,7 +205,9 @@ def write_settings(tree):
     for name in ('proc', 'sys', 'dev', 'run', 'tmp', 'lab', 'root'):
         os.makedirs(os.path.join(tree, name), exist_ok=True)
     links = {'usr/bin/awk': 'gawk', 'var/run': '/run',
-             'var/lock': '/run/lock'}
+             'var/lock': '/run/lock',
+             'usr/sbin/ovs-vswitchd':
+             '/usr/lib/openvswitch-switch/ovs-vswitchd'}
     for name, target in links.items():
         link = os.path.join(tree, name)
         if os.path.isdir(link) and not os.path.islink(link):

@@ -88,8 +88,8 @@ class Lab:
         self.programs = None
         self.machine = None
         self.backend_name = backend_name
-        self.backend = backends.BACKENDS[backend_name](self)
         self.host = guests.Dom0(self)
+        self.backend = backends.BACKENDS[backend_name](self)
         self.tap = tap
         self.guest_options = guest_options or {}
         self.scenario = None
@@ -155,13 +155,14 @@ class Lab:
         """Tell whether dom0 still answers."""
         return self.machine is not None and self.machine.alive()
 
-    def use_backend(self, name, *options):
+    def use_backend(self, name, *options, place=None):
         """Change over to another backend; no guest may be running.
 
         @options: as its start() has them
+        @place: where it runs, if not in dom0 itself
         """
         self.backend.stop()
-        self.backend = backends.BACKENDS[name](self)
+        self.backend = backends.BACKENDS[name](self, place)
         self.backend.start(*options)
 
     def dom0(self, command, timeout=300):

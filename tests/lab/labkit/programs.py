@@ -35,15 +35,15 @@ class BuildTree:
     def install(self, lab):
         """Make the programs be there, in a machine that has just booted."""
 
-    def start_daemon(self, lab, options):
-        """Start the daemon."""
-        lab.dom0('xen-nic-pgd --daemonize --pidfile /run/lab/xen-nic-pgd.pid '
-                 '--qemu %s %s' % (self.qemu, options))
+    def start_daemon(self, place, options):
+        """Start the daemon in dom0, or whatever else runs commands."""
+        place.run('xen-nic-pgd --daemonize --pidfile /run/lab/xen-nic-pgd.pid '
+                  '--qemu %s %s' % (self.qemu, options))
 
-    def stop_daemon(self, lab):
+    def stop_daemon(self, place):
         """End the daemon."""
-        lab.dom0('pid=$(cat /run/lab/xen-nic-pgd.pid); kill $pid; '
-                 'while [ -d /proc/$pid ]; do sleep 0.1; done')
+        place.run('pid=$(cat /run/lab/xen-nic-pgd.pid); kill $pid; '
+                  'while [ -d /proc/$pid ]; do sleep 0.1; done')
 
 
 class Packages:
@@ -70,11 +70,11 @@ class Packages:
         """Make the programs be there, in a machine that has just booted."""
         lab.dom0('dpkg -i /lab/bin/*.deb')
 
-    def start_daemon(self, lab, options):
-        """Start the daemon."""
-        lab.dom0("echo 'XEN_NIC_PGD_ARGS=\"%s\"' >/etc/default/xen-nic-pgd && "
-                 'systemctl restart xen-nic-pgd' % options)
+    def start_daemon(self, place, options):
+        """Start the daemon; systemd does so in dom0 only."""
+        place.run("echo 'XEN_NIC_PGD_ARGS=\"%s\"' >/etc/default/xen-nic-pgd && "
+                  'systemctl restart xen-nic-pgd' % options)
 
-    def stop_daemon(self, lab):
+    def stop_daemon(self, place):
         """End the daemon."""
-        lab.dom0('systemctl stop xen-nic-pgd')
+        place.run('systemctl stop xen-nic-pgd')

@@ -6,7 +6,8 @@ docstring.  BACKENDS and FRONTENDS, if it has these, name the backends and the
 guests' netfronts that it makes sense for; with others it is skipped.  DISK, if
 it has that, returns the path of a file system; dom0 has it as its third disk,
 /dev/vdc.  One with PACKAGES has a Debian dom0, with the package under test in it
-(programs.py).  One that is ON_DEMAND runs only where it is named.
+(programs.py); one that is BUILT_ONLY is skipped there, as it runs the daemon
+elsewhere than in dom0.  One that is ON_DEMAND runs only where it is named.
 """
 
 import glob
@@ -35,12 +36,14 @@ class Scenario:
         self.frontends = getattr(module, 'FRONTENDS', None)
         self.disk = getattr(module, 'DISK', None)
         self.packages = getattr(module, 'PACKAGES', False)
+        self.built_only = getattr(module, 'BUILT_ONLY', False)
         self.on_demand = getattr(module, 'ON_DEMAND', False)
 
-    def suits(self, backend, frontend):
+    def suits(self, backend, frontend, packages):
         """Tell whether the scenario makes sense for a pairing."""
         return ((self.backends is None or backend in self.backends) and
-                (self.frontends is None or frontend in self.frontends))
+                (self.frontends is None or frontend in self.frontends) and
+                not (packages and self.built_only))
 
 
 def find_names():
@@ -62,15 +65,16 @@ def run_scenarios(names, backend, packages, **guest_options):
     # Those with a dom0 of their own come last, which saves a boot.
     scenarios.sort(key=lambda scenario: scenario.packages)
     lab = labs.Lab(backend, guest_options=guest_options, packages=packages)
-    lab.disks = {scenario.disk() for scenario in scenarios
-                 if scenario.disk and scenario.suits(backend, frontend)}
+    lab.disks = {scenario.disk() for scenario in scenarios if
+                 scenario.disk and scenario.suits(backend, frontend, packages)}
     good = True
     try:
         for scenario in scenarios:
-            if not scenario.suits(backend, frontend):
+            if not scenario.suits(backend, frontend, packages):
                 lab.scenario = scenario.name
-                lab.record(True, 'not for %s/%s # SKIP'
-                           % (frontend, backend))
+                lab.record(True, 'not for %s/%s%s # SKIP'
+                           % (frontend, backend,
+                              ' from packages' if packages else ''))
                 continue
             lab.use_packages(packages or scenario.packages)
             if not lab.play(scenario):
