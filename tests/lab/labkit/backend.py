@@ -28,7 +28,8 @@ class Backend:
     def __init__(self, lab, place=None):
         """Describe a backend; start() starts it.
 
-        @place: where its programs and xl run; None: in dom0 itself
+        @place: where its programs and xl run: a namespace, a driver domain
+                (which has no xl create); None: dom0
         """
         self.lab = lab
         self.place = place or lab.host

@@ -32,7 +32,7 @@ def check_pings(lab, what, sender, receiver, count, options='-A'):
 
 def check_reachable(lab, guest, what):
     """Check that pings come through in both directions."""
-    for sender, receiver in ((lab.host, guest), (guest, lab.host)):
+    for sender, receiver in ((guest.peer, guest), (guest, guest.peer)):
         check_pings(lab, what, sender, receiver, 20, '-i 0.1')
 
 
@@ -50,35 +50,72 @@ def check_persistent(lab, guest, what):
               'ethtool: %s, xenstore: %s' % (said, offered))
 
 
-def detach_and_attach(lab, guest, what):
-    """Take the vif away and give it back."""
-    vif = guest.vif_name()
+def detach(lab, guest):
+    """Take the vif away."""
     lab.dom0('xl network-detach %s 0' % guest.name)
-    lab.check(vif not in lab.dom0('ip -br link'),
-              what + ': detached: the interface is gone')
     guest.run('while [ -e /sys/class/net/eth0 ]; do sleep 0.2; done')
+
+
+def attach(lab, guest):
+    """Give the vif back."""
     lab.dom0('xl network-attach %s %s'
              % (guest.name, guest.vif_spec().replace(',', ' ')))
     guest.configure_net()
+
+
+def detach_and_attach(lab, guest, what, place=None):
+    """Take the vif away and give it back.
+
+    @place: where its backend runs; None: in dom0
+    """
+    vif = guest.vif_name()
+    detach(lab, guest)
+    lab.check(vif not in (place or lab.host).run('ip -br link'),
+              what + ': detached: the interface is gone')
+    attach(lab, guest)
     check_reachable(lab, guest, what + ': attached again')
+
+
+def start_load(guest):
+    """Have TCP run in both directions."""
+    peer = guest.peer
+    guest.run('iperf3 -s -D -p 5201; iperf3 -s -D -p 5202')
+    for port, reverse in ((5201, ''), (5202, '-R')):
+        peer.run('(setsid iperf3 -c %s -p %d %s -t 600 >/tmp/load-%d 2>&1 &)'
+                 % (guest.address(), port, reverse, port))
+    peer.run('until grep -q "[1-9].*bits/sec" /tmp/load-5201 && '
+             'grep -q "[1-9].*bits/sec" /tmp/load-5202; do sleep 0.2; done '
+             '2>/dev/null')
 
 
 def destroy_under_load(lab, guest, what):
     """Destroy the guest while TCP runs in both directions."""
     guest.check_log()
-    guest.run('iperf3 -s -D -p 5201; iperf3 -s -D -p 5202')
-    for port, reverse in ((5201, ''), (5202, '-R')):
-        lab.dom0('(setsid iperf3 -c %s -p %d %s -t 600 >/run/lab/load-%d '
-                 '2>&1 &)' % (guest.address(), port, reverse, port))
-    lab.wait_for('grep -q "[1-9].*bits/sec" /run/lab/load-5201 && '
-                 'grep -q "[1-9].*bits/sec" /run/lab/load-5202')
+    start_load(guest)
     code, output = lab.machine.try_run('xl destroy ' + guest.name)
     lab.backend.clean_up(guest)
-    lab.dom0('killall -q iperf3; true')
+    guest.peer.run('killall -q iperf3; true')
     lab.check(code == 0 and 'error' not in output,
               what + ': destroyed under load: xl is content', output)
     left = lab.find_leftovers()
     lab.check(not left, what + ': destroyed under load: nothing is left', left)
+
+
+def check_device_model_gone(lab, place=None):
+    """Check that no device model and none of its files is left.
+
+    @place: where they ran; None: in dom0
+    """
+    left = ''
+    for _ in range(60):
+        left = (place or lab.host).run(
+            'pgrep -af xen-attach; ls /run/xen-nic-pg | '
+            'grep -E "qmp|pid$"; sleep 0.5; true')
+        left = '\n'.join(line for line in left.splitlines()
+                         if not re.search('pgrep|xen-nic-pgd', line))
+        if not left:
+            break
+    lab.check(not left, 'no device model is left', left)
 
 
 def count_frames(lab, guest):

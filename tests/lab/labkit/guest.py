@@ -61,6 +61,8 @@ class Dom0:
 class Guest:
     """One guest, known to xl by its name."""
 
+    on_crash = 'preserve'   # as xl's config has it
+
     def __init__(self, lab, name, kind='pv', number=2, vif='', options='',
                  extra='', vcpus=1, memory=256, frontend='stock',
                  kernel='6.1', bridge=BRIDGE):
@@ -87,6 +89,7 @@ class Guest:
         self.kernel = kernel
         self.bridge = bridge
         self.place = lab.host
+        self.peer = lab.host    # who talks to it
 
     def __enter__(self):
         self.create()
@@ -125,7 +128,7 @@ class Guest:
                  'memory = %d' % self.memory,
                  'vcpus = %d' % self.vcpus,
                  'tsc_mode = "native"',
-                 'on_crash = "preserve"']
+                 'on_crash = "%s"' % self.on_crash]
         if self.kind == 'hvm':
             lines += self.device_model_config()
         if self.vif is not None and not self.lab.backend.own_vif:
@@ -167,13 +170,13 @@ class Guest:
         self.forget_absence()
 
     def forget_absence(self):
-        """Have dom0 look for the guest's addresses anew.
+        """Have the peer look for the guest's addresses anew.
 
         What it has sent to one that was gone makes it think that nobody has
         the address, for some seconds and pings more.
         """
         for version in (4, 6):
-            self.lab.dom0('ip -%d neigh flush to %s'
+            self.peer.run('ip -%d neigh flush to %s'
                           % (version, self.address(version)))
 
     def destroy(self):
@@ -232,17 +235,21 @@ class Guest:
         if self.frontend == 'pg':
             self.run(FIND_COMPLAINTS)
 
+    def enter(self, command):
+        """Return what runs a shell command where it is to run."""
+        return command
+
     def run(self, command, timeout=300):
         """Run a shell command in the guest; it must succeed."""
-        return self.lab.machine.run(command, timeout, op='guest',
+        return self.lab.machine.run(self.enter(command), timeout, op='guest',
                                     guest=self.name)
 
     def try_run(self, command, timeout=300):
         """Run a shell command in the guest; return exit code and output."""
-        return self.lab.machine.try_run(command, timeout, op='guest',
-                                        guest=self.name)
+        return self.lab.machine.try_run(self.enter(command), timeout,
+                                        op='guest', guest=self.name)
 
     def start(self, command, timeout=300):
         """Start a shell command; return a function that awaits it."""
-        return self.lab.machine.start(command, timeout, op='guest',
+        return self.lab.machine.start(self.enter(command), timeout, op='guest',
                                       guest=self.name)

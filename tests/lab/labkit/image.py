@@ -64,7 +64,7 @@ DOM0_MODULES = '''
 '''.split()
 GUEST_MODULES = '''
     xen-netfront pktgen 8021q af_packet netconsole xen-blkfront ext4
-    crc32c_generic
+    crc32c_generic overlay xen-evtchn xen-gntdev xen-privcmd tun bridge veth
 '''.split()
 
 # Programs of the guests' ramdisk beside busybox; their libraries follow.

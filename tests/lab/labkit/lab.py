@@ -53,11 +53,12 @@ for _ in 1 2; do
 done
 '''
 
+# xl list is for dom0 only
 LEFT_COMMAND = '''
-xl list | awk 'NR > 1 && $1 != "Domain-0"'
+xl list 2>/dev/null | awk 'NR > 1 && $1 != "Domain-0"'
 ip -o link | grep -oE 'vif[0-9]+\\.[0-9]+[^:@]*'
 for kind in vif qnic; do
-    xenstore-ls -f /local/domain/0/backend/$kind 2>/dev/null |
+    xenstore-ls -f backend/$kind 2>/dev/null |
         grep -vE "backend/$kind(/[0-9]+)? = "
 done
 true
@@ -83,7 +84,7 @@ class Lab:
         @guest_options: what guests are like by default, as Guest() has it
         """
         self.out_dir = out_dir or os.path.join(payload.BUILD, 'lab')
-        self.disks = set()
+        self.disks = []
         self.packages = packages
         self.programs = None
         self.machine = None
@@ -155,6 +156,10 @@ class Lab:
         """Tell whether dom0 still answers."""
         return self.machine is not None and self.machine.alive()
 
+    def find_device(self, disk):
+        """Return what dom0 calls a scenario's disk."""
+        return '/dev/vd%c' % (ord('c') + self.disks.index(disk))
+
     def use_backend(self, name, *options, place=None):
         """Change over to another backend; no guest may be running.
 
@@ -218,11 +223,15 @@ class Lab:
         for line in str(text).splitlines():
             print('#   ' + line, flush=True)
 
-    def find_leftovers(self):
-        """Return what guests have left behind, once it had time to go."""
+    def find_leftovers(self, place=None):
+        """Return what guests have left behind, once it had time to go.
+
+        @place: where their backends ran; None: in dom0
+        """
+        place = place or self.host
         left = ''
         for _ in range(100):
-            left = self.dom0(LEFT_COMMAND)
+            left = place.run(LEFT_COMMAND)
             if not left:
                 break
             time.sleep(0.5)

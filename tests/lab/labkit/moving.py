@@ -23,17 +23,20 @@ RESTORE = ('saved and restored', 'xl save {name} {saved} && xl restore {saved}'
 MIGRATE = ('migrated', "xl migrate -s '' {name} 'xl migrate-receive'", True)
 
 
-def count_mapped(lab):
-    """Return how many pages of each domain are mapped, by domain id."""
+def count_mapped(lab, mapper=None):
+    """Return how many pages of each domain are mapped, by domain id.
+
+    @mapper: the id of the domain that has mapped them; None: any
+    """
     log = lab.dom0('xl debug-keys g && xl dmesg')
     dump = log.rpartition("gnttab_usage_print_all [")[2]
     mapped = {}
-    for domid, entry in re.findall(
-            r'grant-table for remote d(\d+)|(\[0x[0-9a-f]+\]) +\d', dump):
+    for domid, by in re.findall(
+            r'grant-table for remote d(\d+)|\[0x[0-9a-f]+\] +(\d+)', dump):
         if domid:
             current = int(domid)
             mapped[current] = 0
-        elif entry:
+        elif mapper in (None, int(by)):
             mapped[current] += 1
     return mapped
 

@@ -4,10 +4,11 @@
 A scenario's name is its file's name, its title the first line of its
 docstring.  BACKENDS and FRONTENDS, if it has these, name the backends and the
 guests' netfronts that it makes sense for; with others it is skipped.  DISK, if
-it has that, returns the path of a file system; dom0 has it as its third disk,
-/dev/vdc.  One with PACKAGES has a Debian dom0, with the package under test in it
-(programs.py); one that is BUILT_ONLY is skipped there, as it runs the daemon
-elsewhere than in dom0.  One that is ON_DEMAND runs only where it is named.
+it has that, returns the path of a file system; dom0 has it as a further disk,
+see Lab.find_device().  One with PACKAGES has a Debian dom0, with the package
+under test in it (programs.py); one that is BUILT_ONLY is skipped there, as it
+runs the daemon elsewhere than in dom0.  One that is ON_DEMAND runs only where it
+is named.
 """
 
 import glob
@@ -65,8 +66,9 @@ def run_scenarios(names, backend, packages, **guest_options):
     # Those with a dom0 of their own come last, which saves a boot.
     scenarios.sort(key=lambda scenario: scenario.packages)
     lab = labs.Lab(backend, guest_options=guest_options, packages=packages)
-    lab.disks = {scenario.disk() for scenario in scenarios if
-                 scenario.disk and scenario.suits(backend, frontend, packages)}
+    lab.disks = sorted({
+        scenario.disk() for scenario in scenarios
+        if scenario.disk and scenario.suits(backend, frontend, packages)})
     good = True
     try:
         for scenario in scenarios:

@@ -71,7 +71,8 @@ def run(lab):
     lab.dom0('modprobe xen-blkback')
     with lab.guest('dkms', 'pv', 5, vcpus=2, memory=768,
                    kernel=guestroot.KERNEL, extra='lab.netfront=no',
-                   options='disk = ["phy:/dev/vdc,xvda,w"]') as guest:
+                   options='disk = ["phy:%s,xvda,w"]'
+                   % lab.find_device(DISK())) as guest:
         system = Debian(lab, guest)
         system.check_driver('vif', 'before')
         system.run('dpkg -i /tmp/%s.deb' % PACKAGE)

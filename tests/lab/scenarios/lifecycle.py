@@ -7,8 +7,6 @@ talk.  After each the guest must be reachable, or nothing of it may be left:
 no domain, tap, xenstore entry, process or open file.
 """
 
-import re
-
 from labkit import checks
 
 
@@ -42,19 +40,6 @@ def restart_daemon(lab, guest):
               % guest.kind, 'QEMU was process %s, is %s' % (pid, again))
 
 
-def check_device_model_gone(lab):
-    """Check that no device model and none of its files is left."""
-    left = ''
-    for _ in range(60):
-        left = lab.dom0('pgrep -af xen-attach; ls /run/xen-nic-pg | '
-                        'grep -E "qmp|pid$"; sleep 0.5; true')
-        left = '\n'.join(line for line in left.splitlines()
-                         if not re.search('pgrep|xen-nic-pgd', line))
-        if not left:
-            break
-    lab.check(not left, 'no device model is left', left)
-
-
 def live_through(lab, kind):
     """Take one guest through all of it."""
     ours = lab.backend.name == 'xen_nic_pg'
@@ -82,4 +67,4 @@ def run(lab):
     for kind in ('pv', 'pvh'):
         live_through(lab, kind)
     if lab.backend.name == 'xen_nic_pg':
-        check_device_model_gone(lab)
+        checks.check_device_model_gone(lab)
