@@ -308,31 +308,40 @@ static void forget_vifs(Guest *guest, const GArray *vifs)
     }
 }
 
-static bool has_tap(const Guest *guest, unsigned int devid)
+/* Returns what a vif's tap is called now; NULL if it has none. */
+static char *find_tap(const Guest *guest, unsigned int devid)
 {
     gpointer index = g_hash_table_lookup(guest->taps, GUINT_TO_POINTER(devid));
 
-    return index && tap_exists(GPOINTER_TO_UINT(index));
+    return index ? tap_name(GPOINTER_TO_UINT(index)) : NULL;
 }
 
-static bool make_tap(Guest *guest, const Vif *vif, GError **err)
+/*
+ * make_tap: make a tap that is called as netback would
+ *
+ * Xen's scripts expect that, and give it another name if there's a "vifname".
+ * Returns its name, to be freed, or NULL.
+ */
+static char *make_tap(Guest *guest, const Vif *vif, GError **err)
 {
     const GuestsConfig *config = guest->guests->config;
     TapRecord record = { .domid = guest->domid, .devid = vif->devid };
-    TapWish wish = {
-        .multi_queue = vif->wanted_queues > 1, .owner = config->qemu.uid,
+    g_autofree char *name = g_strdup_printf("vif%u.%u", guest->domid,
+                                            vif->devid);
+    const TapWish wish = {
+        .name = name,
+        .mtu = store_read_mtu(guest->guests->store, guest->domid, vif->devid),
+        .multi_queue = vif->wanted_queues > 1,
+        .owner = config->qemu.uid,
     };
-    g_autofree char *name = store_read_tap(guest->guests->store, guest->domid,
-                                           vif->devid, &wish.mtu);
 
-    wish.name = name;
     if (!tap_make(config->qemu.dev, config->qemu.run_dir, &wish, &record,
                   err)) {
-        return false;
+        return NULL;
     }
     g_hash_table_insert(guest->taps, GUINT_TO_POINTER(vif->devid),
                         GUINT_TO_POINTER(record.index));
-    return true;
+    return g_steal_pointer(&name);
 }
 
 /*
@@ -357,15 +366,20 @@ static bool fits(const Vif *vif, GError **err)
  */
 static void give_tap(Guest *guest, const Vif *vif)
 {
+    g_autofree char *name = find_tap(guest, vif->devid);
     g_autoptr(GError) err = NULL;
 
-    if (has_tap(guest, vif->devid) ? vif->tap_queues && !fits(vif, &err)
-                                   : !make_tap(guest, vif, &err)) {
+    if (!name) {
+        name = make_tap(guest, vif, &err);
+    } else if (vif->tap_queues) {
+        fits(vif, &err);
+    }
+    if (err) {
         complain(guest, vif->devid, err->message);
         try_again_in(guest, RETRY_SECONDS);
         return;
     }
-    store_set_tap(guest->guests->store, guest->domid, vif->devid,
+    store_set_tap(guest->guests->store, guest->domid, vif->devid, name,
                   vif->wanted_queues);
 }
 
@@ -428,13 +442,12 @@ static void close_vifs(Guest *guest, const GArray *vifs, const char *why)
 static void set_back(Guest *guest, const Vif *vif, const char *why)
 {
     Store *store = guest->guests->store;
+    g_autofree char *tap = find_tap(guest, vif->devid);
 
     if (why) {
         complain(guest, vif->devid, why);
     }
-    if (!has_tap(guest, vif->devid)) {
-        store_set_tap(store, guest->domid, vif->devid, 0);
-    }
+    store_set_tap(store, guest->domid, vif->devid, tap, vif->tap_queues);
     store_set_state(store, guest->domid, vif->devid, VIF_STATE_INITIALISING,
                     NULL);
 }

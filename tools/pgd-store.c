@@ -9,8 +9,8 @@
  *   backend/vif/<domid>/<devid>/    made by the toolstack, one for each vif
  *       state, online               the xenbus handshake
  *       tap-queues                  written by QEMU: how many it wants
- *       tap                         written by us: there's a tap for so many
- *       vifname, mtu                written by the toolstack: what it is like
+ *       tap, tap-name               written by us: there's a tap for so many
+ *       mtu                         written by the toolstack: that tap's
  *       hotplug-status, -error      written by Xen's scripts
  *       error                       written by us: what is wrong with a vif
  *   device-model/<domid>/
@@ -272,13 +272,10 @@ GArray *store_list_vifs(Store *store, unsigned int domid)
     return vifs;
 }
 
-char *store_read_tap(Store *store, unsigned int domid, unsigned int devid,
-                     unsigned int *mtu)
+unsigned int store_read_mtu(Store *store, unsigned int domid,
+                            unsigned int devid)
 {
-    char *name = read_vif_text(store, domid, devid, "vifname");
-
-    *mtu = read_vif_number(store, domid, devid, "mtu");
-    return name ?: g_strdup_printf("vif%u.%u", domid, devid);
+    return read_vif_number(store, domid, devid, "mtu");
 }
 
 char *store_read_hotplug_error(Store *store, unsigned int domid,
@@ -370,12 +367,14 @@ void store_set_error(Store *store, unsigned int domid, unsigned int devid,
 }
 
 void store_set_tap(Store *store, unsigned int domid, unsigned int devid,
-                   unsigned int queues)
+                   const char *name, unsigned int queues)
 {
     g_autofree char *text = g_strdup_printf("%u", queues);
-    const Change change = { "tap", queues ? text : NULL };
+    const Change changes[] = {
+        { "tap-name", name }, { "tap", name ? text : NULL },
+    };
 
-    change_vif(store, domid, devid, &change, 1);
+    change_vif(store, domid, devid, changes, G_N_ELEMENTS(changes));
 }
 
 bool store_vif_backend_exists(Store *store, unsigned int domid)

@@ -86,17 +86,18 @@ void store_set_error(Store *store, unsigned int domid, unsigned int devid,
                      const char *error);
 
 /*
- * store_set_tap: tell QEMU of how many queues there's a tap for it; 0: of none
+ * store_set_tap: tell QEMU of a tap for it
+ * @name: what it is called; NULL: there is none
+ * @queues: of how many
  */
 void store_set_tap(Store *store, unsigned int domid, unsigned int devid,
-                   unsigned int queues);
+                   const char *name, unsigned int queues);
 
 /*
- * store_read_tap: how a vif's tap is to be named, and its MTU
- * @mtu: 0 if that is Linux' to say
+ * store_read_mtu: the MTU of a vif's tap; 0 if that is Linux' to say
  */
-char *store_read_tap(Store *store, unsigned int domid, unsigned int devid,
-                     unsigned int *mtu);
+unsigned int store_read_mtu(Store *store, unsigned int domid,
+                            unsigned int devid);
 
 /*
  * store_read_hotplug_error: what Xen's script has said when it failed

@@ -138,11 +138,11 @@ bool tap_make(const char *dev, const char *run_dir, const TapWish *wish,
     return ok;
 }
 
-bool tap_exists(unsigned int index)
+char *tap_name(unsigned int index)
 {
     char name[IFNAMSIZ];
 
-    return if_indextoname(index, name) != NULL;
+    return g_strdup(if_indextoname(index, name));
 }
 
 /*

@@ -38,9 +38,12 @@ bool tap_make(const char *dev, const char *run_dir, const TapWish *wish,
               TapRecord *record, GError **err);
 
 /*
- * tap_exists: is there an interface with this index?
+ * tap_name: what an interface is called now
+ *
+ * Xen's scripts call it as the vif's key "vifname" says. Returns NULL if there's
+ * no interface with this index; else to be freed.
  */
-bool tap_exists(unsigned int index);
+char *tap_name(unsigned int index);
 
 /*
  * tap_remove: remove a tap, whoever has it open, and the record of it

@@ -346,11 +346,21 @@ static bool read_mtu(struct XenLegacyDevice *xendev, uint32_t *mtu,
     return true;
 }
 
+/*
+ * As netback names it.  Xen's scripts rename it if there's a vifname; who has
+ * made it for us says what it is called now.
+ */
+static char *read_ifname(struct XenLegacyDevice *xendev)
+{
+    char *name = xenstore_read_be_str(xendev, "tap-name");
+
+    return name ?: g_strdup_printf("vif%d.%d", xendev->dom, xendev->dev);
+}
+
 bool xen_nic_pg_read_nic(struct XenLegacyDevice *xendev,
                          XenNicPgNicConfig *config, Error **errp)
 {
-    /* As netback names it; Xen's scripts rename it if there's a vifname. */
-    config->ifname = g_strdup_printf("vif%d.%d", xendev->dom, xendev->dev);
+    config->ifname = read_ifname(xendev);
     return read_mac(xendev, &config->mac, errp) &&
            read_mtu(xendev, &config->mtu, errp);
 }
