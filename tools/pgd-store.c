@@ -243,17 +243,13 @@ static char *read_vif_text(Store *store, unsigned int domid,
 
 static Vif read_vif(Store *store, unsigned int domid, unsigned int devid)
 {
-    Vif vif = {
+    return (Vif) {
         .devid = devid,
         .state = read_vif_number(store, domid, devid, "state"),
         .online = read_vif_number(store, domid, devid, "online") == 1,
+        .wanted_queues = read_vif_number(store, domid, devid, "tap-queues"),
+        .tap_queues = read_vif_number(store, domid, devid, "tap"),
     };
-
-    if (vif.state == VIF_STATE_INITIALISING) {
-        vif.wanted_queues = read_vif_number(store, domid, devid, "tap-queues");
-        vif.tap_queues = read_vif_number(store, domid, devid, "tap");
-    }
-    return vif;
 }
 
 GArray *store_list_vifs(Store *store, unsigned int domid)
