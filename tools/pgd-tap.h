@@ -40,8 +40,8 @@ bool tap_make(const char *dev, const char *run_dir, const TapWish *wish,
 /*
  * tap_name: what an interface is called now
  *
- * Xen's scripts call it as the vif's key "vifname" says. Returns NULL if there's
- * no interface with this index; else to be freed.
+ * Xen's scripts call it as the vif's key "vifname" says. Returns NULL if there
+ * is no interface with this index; else to be freed.
  */
 char *tap_name(unsigned int index);
 

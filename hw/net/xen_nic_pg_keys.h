@@ -78,8 +78,8 @@ bool xen_nic_pg_read_nic(struct XenLegacyDevice *xendev,
  * @xendev: the vif
  * @queues: how many queues it shall have
  *
- * Called again, it only looks whether that has been done.  xen_nic_pg_read_nic()
- * then reads what the tap is called.
+ * Called again, it only looks whether that has been done.  Then
+ * xen_nic_pg_read_nic() reads what the tap is called.
  *
  * Returns: true if the tap is there.
  */
