@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """QEMUs are killed a hundred times, and much else goes wrong, and is mended.
 
-Two TCP connections, one each way, live through all that can be lived through,
-with each netfront.  What QEMUs held is counted before the first is killed and
-after the last; two guests' are killed at a time, since each takes more than
-a second to start under emulation.  Then what a QEMU needs is taken away before
-it is killed: somebody must be told what is wrong, and once it is mended the vif
-must come back by itself.
+Two TCP connections, one each way, live through some of it, with each netfront;
+not through the hundred, as they would keep the emulator busy.  What QEMUs held
+is counted before the first is killed and after the last; two guests' are killed
+at a time, since each takes more than a second to start under emulation.  Then
+what a QEMU needs is taken away before it is killed: somebody must be told what
+is wrong, and once it is mended the vif must come back by itself.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ ERROR = '/local/domain/0/backend/vif/{0}/0/error'
 # In each of two guests
 KILLS = 50
 # What a guest answers while its QEMU is there, many times a second
-LOAD = 'ping -q -i 0.005 -s 1400 %s >/dev/null & '
+LOAD = 'ping -q -i 0.02 -s 1400 %s >/dev/null & '
 
 # Kill a guest's QEMU, or its parent, which is its end as well, and wait until
 # the next has connected.  What the first had is mapped anew by then.
@@ -111,12 +111,11 @@ def kill_many(lab, *guests):
     """Kill QEMUs again and again, and see that nothing is left behind."""
     kill(lab, *guests)  # the first ones learn what is there from the start
     before, memory = count_held(lab), free_memory(lab)
-    with flow.busy(lab, 'stock netfront', guests[0]):
-        start = time.monotonic()
-        kill(lab, *guests, count=KILLS, pause=0.3,
-             load=''.join(LOAD % guest.address() for guest in guests))
-        lab.say('%d kills in %d s' % (KILLS * len(guests),
-                                      time.monotonic() - start))
+    start = time.monotonic()
+    kill(lab, *guests, count=KILLS, pause=0.2,
+         load=''.join(LOAD % guest.address() for guest in guests))
+    lab.say('%d kills in %d s' % (KILLS * len(guests),
+                                  time.monotonic() - start))
     lab.dom0('sleep 1')
     after, lost = count_held(lab), memory - free_memory(lab)
     lab.check(all(after[what] <= before[what] for what in before),
@@ -208,18 +207,10 @@ def miss_bridge(lab, guest):
     lab.check('its hotplug script has failed' in said and 'nosuch' in said and
               said in lab.dom0('cat ' + DAEMON_LOG),
               'a bridge that is missing: the log and xenstore say so', said)
-    lab.dom0('xl network-detach %s 1' % guest.name)
+    lab.dom0('ip link add nosuch type bridge && xl network-detach %s 1 && '
+             'ip link del nosuch' % guest.name)
     lab.wait_for('! ip link show vif%d.1' % guest.domid())
     checks.check_reachable(lab, guest, 'a bridge that is missing: vif 0')
-
-
-def update_xenstored(lab, guest):
-    """Have xenstored replace itself, all connections kept."""
-    with flow.busy(lab, 'xenstored is updated', guest):
-        lab.dom0('xenstore-control live-update -c '
-                 '"$(readlink /proc/$(pgrep -o xenstored)/exe)"')
-        kill(lab, guest)
-    checks.check_reachable(lab, guest, 'xenstored is updated, QEMU killed')
 
 
 @contextlib.contextmanager
@@ -249,4 +240,3 @@ def run(lab):
             fill_disk(lab, guest)
             run_out_of_grants(lab, guest)
             miss_bridge(lab, guest)
-            update_xenstored(lab, guest)
