@@ -153,16 +153,25 @@ class XenNicPg(Backend):
 
         The pid file names its parent, if it is jailed.
         """
-        pid = self.lab.dom0('cat %s/%d.pid' % (RUN_DIR, guest.domid()))
-        return int(self.lab.dom0('pgrep -P %s || echo %s' % (pid, pid)))
+        pid = self.find_process(guest)
+        return int(self.lab.dom0('pgrep -P %d || echo %d' % (pid, pid)))
+
+    def find_process(self, guest):
+        """Return what the pid file of a guest's QEMU says."""
+        return int(self.lab.dom0('cat %s/%d.pid' % (RUN_DIR, guest.domid())))
+
+    def wait_for_next(self, guest, before):
+        """Wait until another QEMU serves a guest than that process."""
+        self.lab.wait_for('read -r pid <%s/%d.pid && [ "$pid" != %d ]'
+                          % (RUN_DIR, guest.domid(), before))
+        self.lab.wait_for('[ "$(xenstore-read %s)" = 4 ]'
+                          % self.find_key(guest, 'state'))
 
     def replace(self, guest):
         """Let the guest's QEMU end, and wait for the next to serve it."""
-        self.lab.dom0('before=$(cat {0}); kill $before; '
-                      'until [ "$(cat {0})" != $before ]; do sleep 0.1; done'
-                      .format('%s/%d.pid' % (RUN_DIR, guest.domid())))
-        self.lab.wait_for('[ "$(xenstore-read %s)" = 4 ]'
-                          % self.find_key(guest, 'state'))
+        before = self.find_process(guest)
+        self.lab.dom0('kill %d' % before)
+        self.wait_for_next(guest, before)
 
 
 BACKENDS = {cls.name: cls for cls in (Netback, XenNic, XenNicPg)}

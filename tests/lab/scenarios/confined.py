@@ -10,7 +10,7 @@ at, too, so that it is true.  Afterwards the guest is served as before.
 import errno
 import shlex
 
-from labkit import backend, checks
+from labkit import checks
 
 BACKENDS = ('xen_nic_pg',)
 
@@ -146,8 +146,7 @@ def check_gate(lab, guest, other):
 def run(lab):
     with lab.guest('confined') as guest, lab.guest('other',
                                                    number=3) as other:
-        gate = int(lab.dom0('cat %s/%d.pid' % (backend.RUN_DIR,
-                                               guest.domid())))
+        gate = lab.backend.find_process(guest)
         qemu = lab.backend.find_qemu(guest)
         check_identity(lab, qemu, 'QEMU')
         check_identity(lab, gate, 'its gate')
@@ -162,4 +161,5 @@ def run(lab):
                   'the same QEMU serves the guest as before')
         lab.check(call(lab, qemu, *FATAL) == 'killed',
                   'it is killed when it tries to mount')
+        lab.backend.wait_for_next(guest, gate)
         checks.check_reachable(lab, guest, 'the next QEMU')
