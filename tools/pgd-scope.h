@@ -13,7 +13,8 @@
  * scope_make: have systemd put a process into a scope of its own
  * @pid: a process that does nothing yet
  *
- * Returns false, with the reason in @err, if systemd won't do it.
+ * Returns false, with the reason in @err, if systemd won't do it. If systemd
+ * doesn't get round to it in time, the log says so.
  */
 bool scope_make(unsigned int domid, pid_t pid, GError **err);
 
