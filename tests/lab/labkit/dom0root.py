@@ -24,7 +24,7 @@ from .host import HOST
 
 # Debian's init, Xen's toolstack, and what scenarios call
 PACKAGES = '''
-    systemd-sysv udev dbus
+    systemd-sysv udev
     xen-utils-{0.xen} xenstore-utils
     bridge-utils busybox-static ethtool iperf3 iproute2 iputils-ping kmod
     procps psmisc python3 strace tcpdump

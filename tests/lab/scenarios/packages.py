@@ -69,10 +69,17 @@ def check_examples(lab):
 
 def check_in_use(lab, guest, when):
     """The guest's vif is served by the package's QEMU, not by netback."""
-    program = lab.dom0('readlink /proc/%s/exe' % read_pids(lab, guest)[1])
+    qemu = lab.backend.find_qemu(guest)
+    program = lab.dom0('readlink /proc/%d/exe' % qemu)
     lab.check(program == lab.programs.qemu and not has_netback(lab),
               "%s: the guest's QEMU is the package's, and udev hasn't loaded "
               'xen-netback' % when, program)
+    user = lab.dom0('stat -c %%U /proc/%d' % qemu)
+    group = lab.dom0('cat /proc/%d/cgroup' % qemu)
+    lab.check(user == 'xen-nic-pg' and
+              'machine.slice/xen-nic-pg-%d-' % guest.domid() in group,
+              "%s: it is the package's user's, in a scope of systemd's"
+              % when, '%s: %s' % (user, group))
     checks.check_reachable(lab, guest, when)
 
 
@@ -87,6 +94,7 @@ def upgrade(lab, guest):
               'upgraded: another daemon runs, the same QEMU',
               'before: %s, after: %s' % (before, after))
     checks.detach_and_attach(lab, guest, 'upgraded')
+    check_in_use(lab, guest, 'upgraded')
 
 
 def remove(lab, guest):
