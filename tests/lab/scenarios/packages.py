@@ -104,11 +104,11 @@ def remove(lab, guest):
               'removed: dpkg names the domain whose QEMU goes on', said)
     checks.check_reachable(lab, guest, 'removed')
     guest.destroy()
-    left = lab.find_leftovers()
-    lab.check(not left, 'removed: the guest ends as any', left)
     lab.dom0(find_advice(said))
     lab.wait_for('! pgrep qemu-system')
-    lab.check(True, 'removed: its QEMU is ended as dpkg has said')
+    left = lab.find_leftovers()
+    lab.check(not left, 'removed: guest, QEMU and tap end as dpkg has said',
+              left)
     lab.dom0('dpkg -P ' + PACKAGE)
     left = lab.dom0('find / -xdev -path "*xen-nic-pg*" -not -path "/proc/*" '
                     '-not -path "/tmp/*"; ls -d /run/xen-nic-pg; '
