@@ -30,14 +30,14 @@ def reboot(lab, guest):
 
 def restart_daemon(lab, guest):
     """End the daemon, and start it again, while the guest runs."""
-    pid = lab.dom0('cat /run/xen-nic-pg/%d.pid' % guest.domid())
+    pid = lab.backend.find_process(guest)
     lab.backend.stop()
     checks.check_reachable(lab, guest, guest.kind + ': daemon ended')
     lab.backend.start()
     checks.check_reachable(lab, guest, guest.kind + ': daemon started again')
-    again = lab.dom0('cat /run/xen-nic-pg/%d.pid' % guest.domid())
+    again = lab.backend.find_process(guest)
     lab.check(pid == again, '%s: the daemon has adopted what ran'
-              % guest.kind, 'QEMU was process %s, is %s' % (pid, again))
+              % guest.kind, 'QEMU was process %d, is %d' % (pid, again))
 
 
 def live_through(lab, kind):

@@ -19,7 +19,6 @@ BACKENDS = ('xen_nic_pg',)
 
 ENDLESS = '--restarts 10000'
 DAEMON_LOG = backend.LOG_DIR + '/xen-nic-pgd.log'
-ERROR = '/local/domain/0/backend/vif/{0}/0/error'
 
 # In each of two guests
 KILLS = 50
@@ -129,9 +128,8 @@ def kill_many(lab, *guests):
 def restart_daemon(lab, guest):
     """Kill the daemon, then QEMU, and start the daemon again."""
     with flow.busy(lab, 'the daemon is killed, and then QEMU', guest):
-        domid = guest.domid()
-        lab.dom0('kill -9 $(cat /run/lab/xen-nic-pgd.pid); '
-                 'kill -9 $(cat %s/%d.pid)' % (backend.RUN_DIR, domid))
+        lab.dom0('kill -9 $(cat /run/lab/xen-nic-pgd.pid)')
+        end_qemu(lab, guest)
         lab.backend.start(daemon=ENDLESS)
     checks.check_reachable(lab, guest, 'the daemon is killed, and then QEMU')
 
@@ -142,7 +140,7 @@ def broken(lab, guest, what, message, breaking, mending):
     lab.dom0(breaking)
     lab.dom0(': >' + DAEMON_LOG)
     yield
-    error = ERROR.format(guest.domid())
+    error = lab.backend.find_key(guest, 'error')
     lab.wait_for("grep -q '%s' %s" % (message, DAEMON_LOG))
     said = lab.wait_for('xenstore-read ' + error)
     lab.check(message in said, '%s: the log and xenstore say so' % what, said)
@@ -156,7 +154,7 @@ def broken(lab, guest, what, message, breaking, mending):
 
 def end_qemu(lab, guest):
     """Kill a guest's QEMU, and wait for nothing."""
-    lab.dom0('kill -9 $(cat %s/%d.pid)' % (backend.RUN_DIR, guest.domid()))
+    lab.dom0('kill -9 %d' % lab.backend.find_process(guest))
 
 
 def miss_devices(lab, guest):
