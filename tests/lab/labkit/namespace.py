@@ -39,7 +39,11 @@ class Namespace:
     def create(self):
         """Make it."""
         self.place.run('ip netns add {0} && ip -n {0} link set lo up && '
-                       'mkdir -p /run/lab/{0}'.format(self.name))
+                       'mkdir -p {1}'.format(self.name, self.directory()))
+
+    def directory(self):
+        """Where what runs in it has its files: nobody else has any there."""
+        return '/run/lab/namespaces/' + self.name
 
     def remove(self):
         """Remove it, and with it what is plugged in."""
@@ -59,8 +63,8 @@ class Namespace:
 
     def enter(self, command):
         """Return what runs a shell command in it."""
-        return 'OVS_RUNDIR=/run/lab/%s ip netns exec %s bash -c %s' % (
-            self.name, self.name, shlex.quote(command))
+        return 'OVS_RUNDIR=%s ip netns exec %s bash -c %s' % (
+            self.directory(), self.name, shlex.quote(command))
 
     def run(self, command, timeout=300):
         """Run a shell command in it; it must succeed."""
