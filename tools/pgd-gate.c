@@ -18,11 +18,16 @@
  * and about the guest's own directory; writes are about the few keys that a
  * backend has.
  *
+ * xenstored's quotas don't count what dom0's connections make it keep, so the
+ * gate bounds that: how many watches there are, and how many names are ever
+ * written. Transactions, of which xenstored keeps whole copies, nobody needs.
+ *
  * A gate is a process of its own, since QEMU outlives the daemon. It is QEMU's
  * parent and the first process of the jail's PID namespace, so that neither is
  * without the other. It connects before it locks itself into the jail. It
  * trusts QEMU with nothing: a message that isn't one ends the connection, and
- * one that doesn't come blocks nobody else.
+ * one that doesn't come, or isn't read, ends it after a while: until then
+ * xenstored would have to keep what is for QEMU.
  */
 #include "pgd-gate.h"
 
@@ -51,6 +56,16 @@
 /* xenstored's other entrance, where it runs in another domain */
 #define XENBUS "/dev/xen/xenbus"
 
+/* For how long QEMU may leave a message unfinished, or unread */
+#define PATIENCE_SECONDS 60
+
+/*
+ * QEMU's layers have a watch on each kind of backend, and two or three on each
+ * vif, which has about 25 keys. Vifs' numbers are used again.
+ */
+#define WATCHES_MAX 256
+#define NAMES_MAX 1024
+
 #define SIGNALLED 128
 
 typedef struct Message {
@@ -69,6 +84,8 @@ typedef struct Gate {
     const char *domid;
     int listener;
     int qemu_pidfd;
+    GHashTable *watches;    /* path and token of each, as GBytes */
+    GHashTable *names;      /* what has been written, as GBytes */
     Connection connections[CONNECTIONS];
 } Gate;
 
@@ -170,8 +187,6 @@ static unsigned int rights(const Gate *gate, const char *path)
 static bool is_allowed(const Gate *gate, const Message *request)
 {
     switch (request->header.type) {
-    case XS_TRANSACTION_START:
-    case XS_TRANSACTION_END:
     case XS_GET_DOMAIN_PATH:
         return true;
     case XS_DIRECTORY:
@@ -189,6 +204,60 @@ static bool is_allowed(const Gate *gate, const Message *request)
         return rights(gate, request->payload) & MAY_WRITE;
     default:
         return false;
+    }
+}
+
+/*
+ * Amounts
+ */
+
+/*
+ * remember: have @data in a set that may have @max elements
+ *
+ * Returns whether it is there now.
+ */
+static bool remember(GHashTable *set, unsigned int max, const void *data,
+                     size_t len)
+{
+    GBytes *element = g_bytes_new(data, len);
+
+    if (g_hash_table_size(set) >= max && !g_hash_table_contains(set, element)) {
+        g_bytes_unref(element);
+        return false;
+    }
+    g_hash_table_add(set, element);
+    return true;
+}
+
+static void forget(GHashTable *set, const void *data, size_t len)
+{
+    g_autoptr(GBytes) element = g_bytes_new(data, len);
+
+    g_hash_table_remove(set, element);
+}
+
+/*
+ * has_room: is there room for what xenstored will keep for this request?
+ *
+ * Names that QEMU has removed stay counted: what is removed isn't always what
+ * it looks like, as a node goes with all that is below it.
+ */
+static bool has_room(const Gate *gate, const Message *request)
+{
+    const char *payload = request->payload;
+
+    switch (request->header.type) {
+    case XS_WATCH:
+        return remember(gate->watches, WATCHES_MAX, payload,
+                        request->header.len);
+    case XS_UNWATCH:
+        forget(gate->watches, payload, request->header.len);
+        return true;
+    case XS_WRITE:
+    case XS_MKDIR:
+        return remember(gate->names, NAMES_MAX, payload, strlen(payload));
+    default:
+        return true;
     }
 }
 
@@ -250,14 +319,16 @@ static bool transmit(int fd, const Message *message)
                      sizeof(message->header) + message->header.len);
 }
 
-static bool refuse(int fd, const Message *request)
+/*
+ * refuse: answer a request by an error, which has a name in xs_wire.h
+ */
+static bool refuse(int fd, const Message *request, const char *error)
 {
-    static const char error[] = "EACCES";
     Message answer = { .header = request->header };
 
     answer.header.type = XS_ERROR;
-    answer.header.len = sizeof(error);
-    memcpy(answer.payload, error, sizeof(error));
+    answer.header.len = strlen(error) + 1;
+    memcpy(answer.payload, error, answer.header.len);
     return transmit(fd, &answer);
 }
 
@@ -265,9 +336,16 @@ static bool pass_request(const Gate *gate, const Connection *connection)
 {
     Message request;
 
-    return receive(connection->qemu, &request) &&
-           (is_allowed(gate, &request) ? transmit(connection->store, &request)
-                                       : refuse(connection->qemu, &request));
+    if (!receive(connection->qemu, &request)) {
+        return false;
+    }
+    if (!is_allowed(gate, &request)) {
+        return refuse(connection->qemu, &request, "EACCES");
+    }
+    if (!has_room(gate, &request)) {
+        return refuse(connection->qemu, &request, "ENOSPC");
+    }
+    return transmit(connection->store, &request);
 }
 
 static bool pass_answer(const Gate *gate, const Connection *connection)
@@ -322,10 +400,18 @@ static int listen_for_qemu(const char *path)
     return sock;
 }
 
+static GHashTable *make_set(void)
+{
+    return g_hash_table_new_full(g_bytes_hash, g_bytes_equal,
+                                 (GDestroyNotify)g_bytes_unref, NULL);
+}
+
 static bool open_gate(Gate *gate, const char *path)
 {
     unsigned int i;
 
+    gate->watches = make_set();
+    gate->names = make_set();
     for (i = 0; i < CONNECTIONS; i++) {
         gate->connections[i].qemu = -1;
         gate->connections[i].store = connect_to_store();
@@ -347,9 +433,12 @@ static bool open_gate(Gate *gate, const char *path)
  */
 static void accept_qemu(Gate *gate)
 {
+    const struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
     int sock = accept4(gate->listener, NULL, NULL, SOCK_CLOEXEC);
     unsigned int i;
 
+    setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     for (i = 0; sock >= 0 && i < CONNECTIONS; i++) {
         if (gate->connections[i].qemu < 0 && gate->connections[i].store >= 0) {
             gate->connections[i].qemu = sock;

@@ -33,7 +33,7 @@ BUILD = os.environ.get('LAB_BUILD') or os.path.join(TOP, HOST.folder)
 DEVICE_MODEL = 'qemu/qemu-system-x86_64'
 DAEMON = 'meson/tools/xen-nic-pgd'
 PROGRAMS = ['meson/tests/lab/' + name
-            for name in ('labflow', 'labgso', 'labxdp', 'labcall')]
+            for name in ('labflow', 'labgso', 'labxdp', 'labcall', 'labkeys')]
 FLOOR = 'meson/tests/bench/bench-native'
 NETFRONT = 'guest/%s/xen-netfront-pg.ko'    # % a kernel's name
 GUEST_PACKAGE = 'deb/xen-netfront-pg-dkms_*.deb'

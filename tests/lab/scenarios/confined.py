@@ -137,10 +137,16 @@ def check_gate(lab, guest, other):
                     'xenstore-write %s/new 1' % vif,
                     'xenstore-rm %s' % vif,
                     'xenstore-write /local/domain/%d/name x' % guest.domid(),
-                    'xenstore-write /tool/x 1'):
+                    'xenstore-write /tool/x 1',
+                    'xenstore-read %s/state %s/mac' % (vif, vif)):
         code, output = try_gate(lab, guest, command)
         lab.check(code != 0 and 'gate' not in output,
                   "its gate doesn't let through: %s" % command, output)
+    code, output = try_gate(lab, guest, 'labkeys device-model/%d/x 1100'
+                            % guest.domid())
+    lab.check((code, output.split()) == (0, ['1024', '256']),
+              'its gate lets through so many nodes and watches and no more',
+              output)
 
 
 def run(lab):
