@@ -134,6 +134,19 @@ def restart_daemon(lab, guest):
     checks.check_reachable(lab, guest, 'the daemon is killed, and then QEMU')
 
 
+def update_xenstored(lab, guest):
+    """Have xenstored leave its place, and its connections, to another."""
+    what = 'xenstored is updated'
+    with flow.busy(lab, what, guest):
+        lab.dom0('xenstore-control live-update $(type -P xenstored)')
+    command_line = lab.dom0('tr "\\0" " " </proc/$(pgrep -x xenstored)/cmdline')
+    lab.check(' -U' in command_line, what + ': it has been', command_line)
+    guest.reload_driver()
+    checks.check_reachable(lab, guest, what + ': driver loaded again')
+    kill(lab, guest)
+    checks.check_reachable(lab, guest, what + ': QEMU is killed')
+
+
 @contextlib.contextmanager
 def broken(lab, guest, what, message, breaking, mending):
     """Break something; what is done inside must be told of, and end well."""
@@ -234,6 +247,7 @@ def run(lab):
             with lab.guest('other', number=4) as other:
                 kill_many(lab, guest, other)
             restart_daemon(lab, guest)
+            update_xenstored(lab, guest)
             miss_devices(lab, guest)
             fill_disk(lab, guest)
             run_out_of_grants(lab, guest)
