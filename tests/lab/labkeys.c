@@ -4,10 +4,11 @@
  *
  *   labkeys PREFIX N
  *
- * Writes the nodes PREFIX0, PREFIX1, ... and watches each, up to N of both, as
- * far as xenstored, or who stands before it, lets us; then removes them. Prints
- * how many nodes and how many watches there were.
+ * Writes, watches and lists each of the N nodes PREFIX0, PREFIX1, ..., as far
+ * as xenstored, or who stands before it, lets us; then removes them. Prints how
+ * many of each were done, without the transactions that Xen's commands make.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <xenstore.h>
@@ -19,9 +20,18 @@ static void set_path(const char *prefix, unsigned int i)
     snprintf(path, sizeof(path), "%s%u", prefix, i);
 }
 
+static bool can_list(struct xs_handle *store)
+{
+    unsigned int n;
+    char **names = xs_directory(store, XBT_NULL, path, &n);
+
+    free(names);
+    return names != NULL;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned int i, limit, nodes = 0, watches = 0;
+    unsigned int i, limit, written = 0, watched = 0, listed = 0, removed = 0;
     struct xs_handle *store;
 
     if (argc != 3) {
@@ -36,14 +46,15 @@ int main(int argc, char **argv)
     limit = atoi(argv[2]);
     for (i = 0; i < limit; i++) {
         set_path(argv[1], i);
-        nodes += xs_write(store, XBT_NULL, path, "x", 1);
-        watches += xs_watch(store, path, "labkeys");
+        written += xs_write(store, XBT_NULL, path, "x", 1);
+        watched += xs_watch(store, path, "labkeys");
+        listed += can_list(store);
     }
     for (i = 0; i < limit; i++) {
         set_path(argv[1], i);
-        xs_rm(store, XBT_NULL, path);
+        removed += xs_rm(store, XBT_NULL, path);
     }
     xs_close(store);
-    printf("%u %u\n", nodes, watches);
+    printf("%u %u %u %u\n", written, watched, listed, removed);
     return EXIT_SUCCESS;
 }

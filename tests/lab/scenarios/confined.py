@@ -143,11 +143,16 @@ def check_gate(lab, guest, other):
         code, output = try_gate(lab, guest, command)
         lab.check(code != 0 and 'gate' not in output,
                   "its gate doesn't let through: %s" % command, output)
-    code, output = try_gate(lab, guest, 'labkeys device-model/%d/x 1100'
-                            % guest.domid())
-    lab.check((code, output.split()) == (0, ['1024', '256']),
-              'its gate lets through so many nodes and watches and no more',
-              output)
+    # How many nodes are written, watched, listed, removed
+    for prefix, number, counts in (
+            ('backend/vif/%d/' % guest.domid(), 1, [0, 1, 1, 0]),
+            ('backend/vif/%d/' % other.domid(), 1, [0, 0, 0, 0]),
+            ('device-model/%d/x' % guest.domid(), 1100,
+             [1024, 256, 1024, 1100])):
+        code, output = try_gate(lab, guest, 'labkeys %s %d' % (prefix, number))
+        lab.check((code, output.split()) == (0, list(map(str, counts))),
+                  'its gate lets through so many and no more: labkeys %s %d'
+                  % (prefix, number), output)
 
 
 def run(lab):
