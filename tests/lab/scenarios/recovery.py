@@ -36,7 +36,7 @@ for i in $(seq {count}); do
     until read -r pid <{run}/{domid}.pid && [ "$pid" != $before ]; do
         sleep 0.1
     done 2>/dev/null
-    until [ "$(xenstore-read {vif}/state)" = 4 ]; do
+    until [ "$(xenstore-read {state})" = 4 ]; do
         sleep 0.1
     done
     sleep {pause}
@@ -65,8 +65,7 @@ def kill(lab, *guests, count=1, pause=0, load=''):
     """
     loops = ['(%s) & loops="$loops $!"; ' % KILL.format(
         count=count, run=backend.RUN_DIR, domid=guest.domid(), pause=pause,
-        vif='/local/domain/0/backend/vif/%d/0' % guest.domid())
-        for guest in guests]
+        state=lab.backend.find_key(guest, 'state')) for guest in guests]
     lab.dom0('%s loops=; %s wait $loops && kill $(jobs -p) 2>/dev/null; true'
              % (load, ''.join(loops)), 600)
 
